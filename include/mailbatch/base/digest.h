@@ -27,7 +27,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbDigest, mb_digest_free)
 
 void mb_digest_update(MbDigest *digest, const void *bytes, size_t length);
 
-/* Writes the digest into `out` (MB_DIGEST_MAX bytes suffice), returns its length and starts anew. */
+/* Writes the digest into `out` (MB_DIGEST_MAX bytes suffice), returns its length and starts anew.
+ */
 size_t mb_digest_finish(MbDigest *digest, uint8_t *out);
 
 /* The digest as lower-case hex, a new string; starts anew. */

@@ -53,8 +53,9 @@ typedef enum {
     MB_EXIT_CONFIG = 78,
 } MbExit;
 
-/* The exit status for `error`, of whichever of our domains; errors of GLib's own domains (GFileError,
- * GOptionError, …) are mapped too; NULL gives MB_EXIT_OK; anything unknown MB_EXIT_INTERNAL. */
+/* The exit status for `error`, of whichever of our domains; errors of GLib's own domains
+ * (GFileError, GOptionError, …) are mapped too; NULL gives MB_EXIT_OK; anything unknown
+ * MB_EXIT_INTERNAL. */
 MbExit mb_exit_of(const GError *error);
 
 /* The code that fits a failed system call: ENOENT, EACCES, … on input give MB_ERROR_NO_INPUT;

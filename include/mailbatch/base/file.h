@@ -8,7 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* The whole of a regular file of at most `max_length` bytes. Errors name the path. "-" is not special. */
+/* The whole of a regular file of at most `max_length` bytes. Errors name the path. "-" is not
+ * special. */
 GBytes *mb_file_read(const char *path, guint64 max_length, GError **error);
 
 /* Writes `path` by way of a temporary file beside it: written, fsynced, renamed, folder fsynced.
@@ -21,7 +22,8 @@ bool mb_file_sync_folder(const char *folder, GError **error);
 /* Writes everything, through short writes and EINTR. False leaves errno. */
 bool mb_file_write_all(int descriptor, const void *bytes, gsize length);
 
-/* An error for a system call that just failed: `path: what: strerror`, code by mb_code_of_errno(). */
+/* An error for a system call that just failed: `path: what: strerror`, code by mb_code_of_errno().
+ */
 void mb_file_set_error(GError **error, const char *path, const char *what, int saved_errno);
 
 G_END_DECLS

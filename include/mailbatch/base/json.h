@@ -1,9 +1,9 @@
 /*
  * JSON lines out: one object a line, UTF-8, keys in the order they are written.
  *
- * The writer checks nothing but nesting; it is for our own records. Strings are given as bytes: valid UTF-8 is
- * written as it is (controls and quotes escaped), invalid bytes become U+FFFD; who must
- * not lose them adds mb_json_base64() under a key of its own.
+ * The writer checks nothing but nesting; it is for our own records. Strings are given as bytes:
+ * valid UTF-8 is written as it is (controls and quotes escaped), invalid bytes become U+FFFD; who
+ * must not lose them adds mb_json_base64() under a key of its own.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /*
- * Command lines: GOptionContext with the house rules around it. `--help` and `--version` print on stdout and
- * end the run with 0; a wrong command line prints one line and a hint on stderr and ends it with 64.
+ * Command lines: GOptionContext with the house rules around it. `--help` and `--version` print on
+ * stdout and end the run with 0; a wrong command line prints one line and a hint on stderr and ends
+ * it with 64.
  */
 #pragma once
 
@@ -10,10 +11,11 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    const char *name;    /* "send" */
+    const char *name;     /* "send" */
     const char *operands; /* "TEMPLATE CSV" */
-    const char *summary; /* one line */
-    /* Runs the command with what follows its name; argv[0] is "tool command". Returns the exit status. */
+    const char *summary;  /* one line */
+    /* Runs the command with what follows its name; argv[0] is "tool command". Returns the exit
+     * status. */
     int (*run)(int argc, char **argv);
 } MbCommand;
 
@@ -23,8 +25,8 @@ int mb_command_main(int argc, char **argv, const char *tool, const char *version
                     const char *description, const MbCommand *commands);
 
 typedef enum {
-    MB_PARSED_RUN,  /* go on */
-    MB_PARSED_DONE, /* --help or --version was answered: exit 0 */
+    MB_PARSED_RUN,   /* go on */
+    MB_PARSED_DONE,  /* --help or --version was answered: exit 0 */
     MB_PARSED_USAGE, /* said on stderr: exit 64 */
 } MbParsed;
 

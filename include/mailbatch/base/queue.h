@@ -1,6 +1,6 @@
 /*
- * A bounded queue of pointers between threads, on pthread's own mutex and conditions (ThreadSanitizer
- * understands those).
+ * A bounded queue of pointers between threads, on pthread's own mutex and conditions
+ * (ThreadSanitizer understands those).
  */
 #pragma once
 
@@ -17,7 +17,8 @@ MbQueue *mb_queue_new(size_t capacity, GDestroyNotify destroy);
 void mb_queue_free(MbQueue *queue);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbQueue, mb_queue_free)
 
-/* Waits for room, then hands `item` over. False when the queue is closed: the item stays the caller's. */
+/* Waits for room, then hands `item` over. False when the queue is closed: the item stays the
+ * caller's. */
 bool mb_queue_push(MbQueue *queue, void *item);
 
 /* Waits for an item. NULL when the queue is closed and empty. */

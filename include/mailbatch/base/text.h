@@ -9,17 +9,17 @@
 
 G_BEGIN_DECLS
 
-/* Appends `bytes` as text that is safe on a terminal and stays on one line: valid UTF-8 passes, but C0 and C1
- * controls, DEL, line and paragraph separators, and bidirectional controls (U+061C, U+200E/F,
- * U+202A–E, U+2066–9) become `\xNN` or `\u{NNNN}`; invalid bytes become `\xNN`; a backslash stays
- * as it is. At most `max_length` input bytes are shown, then `…` (0: no limit). */
+/* Appends `bytes` as text that is safe on a terminal and stays on one line: valid UTF-8 passes, but
+ * C0 and C1 controls, DEL, line and paragraph separators, and bidirectional controls (U+061C,
+ * U+200E/F, U+202A–E, U+2066–9) become `\xNN` or `\u{NNNN}`; invalid bytes become `\xNN`; a
+ * backslash stays as it is. At most `max_length` input bytes are shown, then `…` (0: no limit). */
 void mb_text_append_printable(GString *out, const void *bytes, size_t length, size_t max_length);
 
 /* The same as a new string; the caller frees it. At most 500 input bytes. */
 char *mb_text_printable(const void *bytes, size_t length);
 
-/* Whether `bytes` is valid UTF-8 (NUL allowed). When not, *bad_offset (may be NULL) is the offset of
- * the first byte that is wrong. */
+/* Whether `bytes` is valid UTF-8 (NUL allowed). When not, *bad_offset (may be NULL) is the offset
+ * of the first byte that is wrong. */
 bool mb_text_is_utf8(const void *bytes, size_t length, size_t *bad_offset);
 
 /* Whether every byte is below 0x80. */
@@ -28,8 +28,8 @@ bool mb_text_is_ascii(const void *bytes, size_t length);
 /* Whether a CR, LF or NUL stands anywhere: such a value may become neither header nor command. */
 bool mb_text_breaks_line(const void *bytes, size_t length);
 
-/* Sizes as people type them: `512`, `64K`, `256M`, `2G` (powers of 1024; `KB`, `KiB`, lower case too).
- * Fails with MB_BASE_ERROR, MB_ERROR_USAGE and a message that names `text`. */
+/* Sizes as people type them: `512`, `64K`, `256M`, `2G` (powers of 1024; `KB`, `KiB`, lower case
+ * too). Fails with MB_BASE_ERROR, MB_ERROR_USAGE and a message that names `text`. */
 bool mb_text_parse_size(const char *text, guint64 *bytes, GError **error);
 
 /* Durations as people type them: `90`, `90s`, `30m`, `12h`, `30d`; the result is in seconds. */

@@ -1,8 +1,8 @@
 /*
  * Wire: a message as it will be written, in segments that may be shared.
  *
- * A row's own text is one segment; an attachment that thousands of rows carry is encoded once and every
- * wire refers to it. Bytes are final: CRLF line ends, encodings applied, no dot-stuffing.
+ * A row's own text is one segment; an attachment that thousands of rows carry is encoded once and
+ * every wire refers to it. Bytes are final: CRLF line ends, encodings applied, no dot-stuffing.
  * Reference counted; immutable once built; may be shared between threads then.
  */
 #pragma once

@@ -1,9 +1,9 @@
 /*
  * SQLite behind a small door: open with the right durability, migrate, transactions, statements.
  *
- * SQL text itself stands with its owner (ledger, catalog, printers); this module runs it. A store belongs to
- * one thread at a time. Errors are MB_STORE_ERROR and name the file: a locked database is
- * MB_ERROR_TEMPORARY, a full disk MB_ERROR_IO, a file that is no database MB_ERROR_DATA.
+ * SQL text itself stands with its owner (ledger, catalog, printers); this module runs it. A store
+ * belongs to one thread at a time. Errors are MB_STORE_ERROR and name the file: a locked database
+ * is MB_ERROR_TEMPORARY, a full disk MB_ERROR_IO, a file that is no database MB_ERROR_DATA.
  */
 #pragma once
 
@@ -26,10 +26,10 @@ typedef enum {
 } MbStoreMode;
 
 /* `migrations` is a NULL-ended list of SQL scripts; script i takes the schema from version i to i+1
- * (PRAGMA user_version), each in a transaction. A file with a version beyond the list is refused with
- * MB_ERROR_DATA ("made by a newer version"), as is one whose application_id is not `application`.
- * Writers use WAL where the file system can, else a rollback journal (mb_store_is_wal() tells), and
- * synchronous=FULL. */
+ * (PRAGMA user_version), each in a transaction. A file with a version beyond the list is refused
+ * with MB_ERROR_DATA ("made by a newer version"), as is one whose application_id is not
+ * `application`. Writers use WAL where the file system can, else a rollback journal
+ * (mb_store_is_wal() tells), and synchronous=FULL. */
 MbStore *mb_store_open(const char *path, MbStoreMode mode, guint32 application,
                        const char *const *migrations, GError **error);
 
@@ -51,8 +51,8 @@ bool mb_store_begin(MbStore *store, GError **error);
 bool mb_store_commit(MbStore *store, bool durable, GError **error);
 void mb_store_rollback(MbStore *store);
 
-/* Prepared once and reused; owned by the store and freed with it. `sql` is the key: asking again with the
- * same pointer gives the same statement. Placeholders are numbered from 1. */
+/* Prepared once and reused; owned by the store and freed with it. `sql` is the key: asking again
+ * with the same pointer gives the same statement. Placeholders are numbered from 1. */
 MbStatement *mb_store_statement(MbStore *store, const char *sql, GError **error);
 
 /* Starts a use of the statement: resets it and clears its bindings. */
@@ -60,7 +60,8 @@ void mb_statement_reset(MbStatement *statement);
 
 /* Bound text and blobs must stay valid until the statement is reset or stepped to its end. */
 void mb_statement_bind_int(MbStatement *statement, int index, int64_t value);
-void mb_statement_bind_text(MbStatement *statement, int index, const char *text); /* NULL binds NULL */
+void mb_statement_bind_text(MbStatement *statement, int index,
+                            const char *text); /* NULL binds NULL */
 void mb_statement_bind_blob(MbStatement *statement, int index, const void *bytes, size_t length);
 void mb_statement_bind_null(MbStatement *statement, int index);
 

@@ -1,0 +1,184 @@
+#include <errno.h>
+#include <mailbatch/base/error.h>
+#include <mailbatch/base/text.h>
+#include <string.h>
+
+#define PRINTABLE_MAX 500
+
+/* Characters that move the cursor or reorder what is shown. */
+static bool is_unsafe(gunichar c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || (c >= 0x200E && c <= 0x200F) ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+void mb_text_append_printable(GString *out, const void *bytes, size_t length, size_t max_length)
+{
+    const char *text = bytes;
+    const char *end = text + length;
+    bool cut = max_length != 0 && length > max_length;
+
+    if (cut)
+        end = text + max_length;
+    while (text < end) {
+        gunichar c = g_utf8_get_char_validated(text, end - text);
+        if (c == 0 || c == (gunichar)-1 || c == (gunichar)-2) {
+            g_string_append_printf(out, "\\x%02x", (unsigned char)*text++);
+            continue;
+        }
+        if (!is_unsafe(c))
+            g_string_append_len(out, text, g_utf8_skip[(unsigned char)*text]);
+        else if (c < 0x100)
+            g_string_append_printf(out, "\\x%02x", c);
+        else
+            g_string_append_printf(out, "\\u{%04x}", c);
+        text += g_utf8_skip[(unsigned char)*text];
+    }
+    if (cut)
+        g_string_append(out, "…");
+}
+
+char *mb_text_printable(const void *bytes, size_t length)
+{
+    GString *out = g_string_sized_new(MIN(length, PRINTABLE_MAX) + 8);
+
+    mb_text_append_printable(out, bytes, length, PRINTABLE_MAX);
+    return g_string_free(out, FALSE);
+}
+
+bool mb_text_is_utf8(const void *bytes, size_t length, size_t *bad_offset)
+{
+    const char *text = bytes;
+    size_t offset = 0;
+
+    while (offset < length) {
+        const char *end;
+        if (g_utf8_validate_len(text + offset, length - offset, &end))
+            return true;
+        offset = (size_t)(end - text);
+        if (offset < length && text[offset] == '\0') {
+            offset++;
+            continue;
+        }
+        if (bad_offset != NULL)
+            *bad_offset = offset;
+        return false;
+    }
+    return true;
+}
+
+bool mb_text_is_ascii(const void *bytes, size_t length)
+{
+    const unsigned char *at = bytes;
+    uint64_t word;
+
+    for (; length >= sizeof word; length -= sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        if ((word & G_GUINT64_CONSTANT(0x8080808080808080)) != 0)
+            return false;
+    }
+    for (; length > 0; length--, at++) {
+        if (*at >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+bool mb_text_breaks_line(const void *bytes, size_t length)
+{
+    return length != 0 &&
+           (memchr(bytes, '\r', length) != NULL || memchr(bytes, '\n', length) != NULL ||
+            memchr(bytes, '\0', length) != NULL);
+}
+
+/* A number and what follows it. */
+static bool parse_number(const char *text, guint64 *number, const char **rest)
+{
+    char *end;
+
+    if (!g_ascii_isdigit(*text))
+        return false;
+    errno = 0;
+    *number = g_ascii_strtoull(text, &end, 10);
+    *rest = end;
+    return errno == 0;
+}
+
+bool mb_text_parse_size(const char *text, guint64 *bytes, GError **error)
+{
+    static const char units[] = "KMGT";
+    guint64 number;
+    const char *rest;
+    unsigned shift = 0;
+
+    if (!parse_number(text, &number, &rest))
+        goto bad;
+    if (*rest != '\0' && strchr(units, g_ascii_toupper(*rest)) != NULL) {
+        shift = 10 * (unsigned)(strchr(units, g_ascii_toupper(*rest)) - units + 1);
+        rest++;
+        if (*rest == 'i')
+            rest++;
+    }
+    if (g_ascii_toupper(*rest) == 'B')
+        rest++;
+    if (*rest != '\0' || (shift != 0 && number > (G_MAXUINT64 >> shift)))
+        goto bad;
+    *bytes = number << shift;
+    return true;
+bad:
+    g_set_error(error, MB_BASE_ERROR, MB_ERROR_USAGE,
+                "%s: not a size: write it like 512, 64K, 256M or 2G", text);
+    return false;
+}
+
+bool mb_text_parse_duration(const char *text, guint64 *seconds, GError **error)
+{
+    static const struct {
+        char unit;
+        guint64 seconds;
+    } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    guint64 number;
+    const char *rest;
+
+    if (parse_number(text, &number, &rest) && (*rest == '\0' || rest[1] == '\0')) {
+        for (gsize i = 0; i < G_N_ELEMENTS(units); i++) {
+            if (units[i].unit == g_ascii_tolower(*rest) &&
+                !__builtin_mul_overflow(number, units[i].seconds, &number)) {
+                *seconds = number;
+                return true;
+            }
+        }
+    }
+    g_set_error(error, MB_BASE_ERROR, MB_ERROR_USAGE,
+                "%s: not a duration: write it like 90, 30m, 12h or 30d", text);
+    return false;
+}
+
+char *mb_text_format_size(guint64 bytes)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value = (double)bytes;
+    int unit = -1;
+
+    if (bytes < 1024)
+        return g_strdup_printf("%" G_GUINT64_FORMAT " B", bytes);
+    while (value >= 1024 && unit + 1 < (int)G_N_ELEMENTS(units)) {
+        value /= 1024;
+        unit++;
+    }
+    return g_strdup_printf("%.1f %s", value, units[unit]);
+}
+
+char *mb_text_hex(const void *bytes, size_t length)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *at = bytes;
+    char *hex = g_malloc(length * 2 + 1);
+
+    for (size_t i = 0; i < length; i++) {
+        hex[2 * i] = digits[at[i] >> 4];
+        hex[2 * i + 1] = digits[at[i] & 15];
+    }
+    hex[2 * length] = '\0';
+    return hex;
+}
