@@ -20,8 +20,10 @@ G_BEGIN_DECLS
 #define MB_SMTP_ERROR (mb_smtp_error_quark())
 GQuark mb_smtp_error_quark(void);
 
-#define MB_SMTP_REPLY_LINE_MAX  4096  /* octets kept of a line; the rest is dropped */
-#define MB_SMTP_REPLY_LINES_MAX 128   /* lines kept of a reply; more is a protocol error */
+#define MB_SMTP_REPLY_LINE_MAX  16384 /* octets kept of a line, the rest is dropped: a SASL challenge has up to 12,288
+                                         (RFC 4954, 4) */
+#define MB_SMTP_REPLY_TEXT_MAX  65536 /* octets of text kept of a reply; the rest is dropped */
+#define MB_SMTP_REPLY_LINES_MAX 128   /* lines of a reply; more is a protocol error */
 
 typedef struct {
     int code;           /* 220 … 599 */
@@ -29,10 +31,36 @@ typedef struct {
     char *text;         /* the lines' texts without code and enhanced status, joined by '\n'; raw bytes; NUL became '?' */
 } MbSmtpReply;
 
+/* Whether the code says 2yz, 4yz or 5yz. */
+static inline bool mb_smtp_reply_is(const MbSmtpReply *reply, int hundreds)
+{
+    return reply != NULL && reply->code / 100 == hundreds;
+}
+
 void mb_smtp_reply_clear(MbSmtpReply *reply);
 void mb_smtp_reply_copy(MbSmtpReply *to, const MbSmtpReply *from);
 
 /* "550 5.1.1 no such user": on one line, safe to show; the caller frees it. */
 char *mb_smtp_reply_printable(const MbSmtpReply *reply);
+
+typedef struct MbSmtpReplyParser MbSmtpReplyParser;
+
+MbSmtpReplyParser *mb_smtp_reply_parser_new(void);
+void mb_smtp_reply_parser_free(MbSmtpReplyParser *parser);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbSmtpReplyParser, mb_smtp_reply_parser_free)
+
+/* Every line as it came, without its end, before it is judged; NULL: none. */
+void mb_smtp_reply_parser_trace(MbSmtpReplyParser *parser,
+                                void (*trace)(void *user, const char *line, size_t length),
+                                void *user);
+
+/* Takes bytes from the front of the input up to the end of the next reply; *used says how many. MB_NEXT: *reply is complete and
+ * borrowed until the next call; MB_END: all was taken and more is needed; MB_FAILED: what came is no reply (MB_ERROR_PROTOCOL),
+ * and nothing after it can be trusted. */
+MbNext mb_smtp_reply_parser_push(MbSmtpReplyParser *parser, const void *bytes, size_t length,
+                                 size_t *used, const MbSmtpReply **reply, GError **error);
+
+/* Whether part of a reply has been taken. */
+bool mb_smtp_reply_parser_is_inside(const MbSmtpReplyParser *parser);
 
 G_END_DECLS

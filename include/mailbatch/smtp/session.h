@@ -32,15 +32,15 @@ G_BEGIN_DECLS
 typedef struct MbSmtpSession MbSmtpSession;
 
 typedef struct {
-    const char *client_name; /* EHLO's argument; NULL: "[127.0.0.1]"-style literal or "localhost"; checked (M-8) */
+    const char *client_name; /* EHLO's argument; NULL: "localhost"; checked (M-8) */
     const char *server_name; /* for SASL and messages; required */
     bool start_tls;          /* require STARTTLS before anything else */
     bool secure;             /* the stream is TLS already, or clear is the user's word: login allowed */
     const char *user;        /* NULL: no login */
     const char *password;    /* borrowed until the session is ready or freed */
     const char *mechanism;   /* NULL: the best offered */
-    guint window;            /* most messages in flight; 0: 16 with PIPELINING, 1 without. Without PIPELINING always 1 */
-    bool lmtp;               /* unused: false */
+    guint window;            /* most messages in flight, at most 1,000; 0: 16 with PIPELINING. Without PIPELINING always 1 */
+    bool no_chunking;        /* DATA even where CHUNKING is offered: at most one message in doubt, not a window full */
     /* Every line in either direction, for transcripts: secrets already hidden, content left out ("<1234 octets>").
      * NULL: none. `direction` is '>' (ours), '<' (theirs). */
     void (*trace)(void *user, char direction, const char *line, size_t length);
@@ -83,8 +83,8 @@ typedef struct {
     const char *const *recipients; /* NULL-ended; at least one. Addresses are bare: no angle brackets */
     MbWire *wire;                  /* a reference is taken; CRLF line ends, no dot-stuffing */
     bool smtputf8;                 /* an address or header needs it: must be offered */
-    const char *envid;             /* DSN's ENVID and NOTIFY, or NULL; xtext is applied here */
-    const char *notify;            /* "NEVER" or "FAILURE,DELAY,SUCCESS" */
+    const char *envid;             /* DSN's ENVID and NOTIFY, or NULL; xtext is applied here. Left out where DSN is */
+    const char *notify;            /* not offered. "NEVER" or "FAILURE,DELAY,SUCCESS" (RFC 3461, 4) */
     uint64_t tag;                  /* the owner's name for it */
 } MbSmtpMessage;
 
@@ -103,8 +103,9 @@ typedef struct {
     MbSmtpStage stage;              /* where `reply` was given */
     const MbSmtpReply *reply;       /* the deciding reply; NULL when none came */
     size_t n_recipients;
-    const MbSmtpReply *const *recipient_replies; /* RCPT's reply each; NULL where none came. An accepted
-                                                    recipient of an accepted message is sent */
+    /* RCPT's reply each; NULL where none came, or where it only echoes a refused MAIL. A recipient whose reply is here and is
+     * not 2xx has that as its outcome, whatever the fate; any other shares the message's fate and `reply`. */
+    const MbSmtpReply *const *recipient_replies;
     /* CLOSED */
     MbSmtpStage closed_at;          /* what was being waited for */
     const MbSmtpReply *closed_by;   /* the reply that ended it (421, greeting 554, 535 …), or NULL */
@@ -133,9 +134,17 @@ const MbSmtpCapabilities *mb_smtp_session_capabilities(const MbSmtpSession *sess
 guint mb_smtp_session_room(const MbSmtpSession *session);
 guint mb_smtp_session_in_flight(const MbSmtpSession *session);
 
+/* How long to wait for the peer now, in milliseconds (RFC 5321, 4.5.3.2): ten minutes for the final reply, five for the
+ * others, some seconds once a 421 was said. For mb_pump_set_idle(), whenever it has changed. */
+guint mb_smtp_session_patience(const MbSmtpSession *session);
+
 /* Queues a message. What fails here fails locally, before any octet leaves, with MB_ERROR_DATA: an address with CR, LF, NUL,
  * `<`, `>` or blanks outside quotes; one that needs SMTPUTF8 where it is not offered (M-11); 8-bit content without 8BITMIME (M-6); a wire longer than SIZE (M-28). */
 bool mb_smtp_session_submit(MbSmtpSession *session, const MbSmtpMessage *message, GError **error);
+
+/* Whether `address` may stand between the angle brackets of MAIL and RCPT: `local@domain`, or a bare local part; at most 254
+ * octets; no control characters, and outside quotes no blanks or specials. MB_ERROR_DATA otherwise. "" passes only as a sender. */
+bool mb_smtp_address_check(const char *address, GError **error);
 
 /* The tag of the next message whose last octet (of CRLF.CRLF, or of the BDAT LAST chunk) lies within the next `length`
  * bytes of output() and was not told yet; false when there is none. */
