@@ -6,9 +6,9 @@
  * unless asked for (or an address needs SMTPUTF8), no header that a value smuggled in, no Bcc, one
  * Date, From, Message-ID and MIME-Version, and boundaries that cannot occur in any part.
  *
- *   campaign:  parts that no row changes are built once: mb_compose_part_text(),
- * mb_compose_part_file() row:       head_reset(), head_add_…(), mb_compose_message(): the row's own
- * text is encoded into one buffer; parts are shared by reference, their content is never copied
+ *   campaign:  parts that no row changes are built once: mb_compose_part_text(), …_part_file()
+ *   row:       head_reset(), head_add_…(), mb_compose_message(): the row's own text is encoded into
+ *              one buffer; parts are shared by reference, their content is never copied
  *
  * The same input gives the same bytes, always.
  */
