@@ -31,24 +31,25 @@ typedef struct {
     char *host;
     uint16_t port;
     MbTlsMode tls;
-    bool tls_off_said;    /* `off` was asked for by name: the login may go in clear */
-    char *user;           /* NULL: no login */
-    char *password_file;  /* first line is the password */
-    char *passwordeval;   /* a shell command whose first line of output is the password */
-    char *auth;           /* a mechanism by name, NULL: the best that is offered */
-    char *trust_file;     /* MbTlsTrust */
+    bool tls_off_said;   /* `off` was asked for by name: the login may go in clear */
+    char *user;          /* NULL: no login */
+    char *password_file; /* first line is the password */
+    char *passwordeval;  /* a shell command whose first line of output is the password */
+    char *auth;          /* a mechanism by name, NULL: the best that is offered */
+    char *trust_file;    /* MbTlsTrust */
     char *fingerprint;
     bool no_certificate_check;
-    guint timeout_ms;     /* 0: the defaults */
+    guint timeout_ms; /* 0: the defaults */
 } MbAccount;
 
 MbAccount *mb_account_new(MbService service);
 void mb_account_free(MbAccount *account);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbAccount, mb_account_free)
 
-/* Fills host, port, user and tls from `smtp://[user@]host[:587]`, `smtps://…[:465]`, `pop3://…[:110]`,
- * `pop3s://…[:995]`; user and host may be percent-encoded, an IPv6 host stands in brackets. `smtp` and `pop3` mean
- * STARTTLS required. A password in the URL is refused (MB_ERROR_USAGE) without being shown; so are a path and an unknown scheme. */
+/* Fills host, port, user and tls from `smtp://[user@]host[:587]`, `smtps://…[:465]`,
+ * `pop3://…[:110]`, `pop3s://…[:995]`; user and host may be percent-encoded, an IPv6 host stands in
+ * brackets. `smtp` and `pop3` mean STARTTLS required. A password in the URL is refused
+ * (MB_ERROR_USAGE) without being shown; so are a path and an unknown scheme. */
 bool mb_account_set_url(MbAccount *account, const char *url, GError **error);
 
 /* `on`, `starttls`, `off`. */
@@ -57,8 +58,9 @@ bool mb_account_set_tls(MbAccount *account, const char *mode, GError **error);
 /* "user@host": whom the account stands for. The caller frees it. */
 char *mb_account_identity(const MbAccount *account);
 
-/* The password from its file or command; NULL with an error when there is none to be had (a password file
- * that others may read is refused: MB_ERROR_CONFIG). The caller gives it to mb_wipe_free(). */
+/* The password from its file or command; NULL with an error when there is none to be had (a
+ * password file that others may read is refused: MB_ERROR_CONFIG). The caller gives it to
+ * mb_wipe_free(). */
 char *mb_account_password(const MbAccount *account, GError **error);
 
 /* What the account says about trust, borrowed from it. */

@@ -12,16 +12,17 @@ G_BEGIN_DECLS
 typedef struct MbSasl MbSasl;
 
 typedef struct {
-    const char *user;     /* borrowed until mb_sasl_free() */
-    const char *password; /* borrowed until mb_sasl_free() */
+    const char *user;      /* borrowed until mb_sasl_free() */
+    const char *password;  /* borrowed until mb_sasl_free() */
     const char *mechanism; /* by name, or NULL: the strongest of those offered */
-    const char *service;  /* "smtp" or "pop" */
+    const char *service;   /* "smtp" or "pop" */
     const char *host;
     bool secure; /* TLS, or the user's word that clear is fine: PLAIN and LOGIN are allowed */
 } MbSaslOptions;
 
-/* Chooses among `offered` (NULL-ended names): SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN in that order, unless one is named.
- * None that fits is MB_LOGIN_ERROR with MB_ERROR_LOGIN and names what was offered. */
+/* Chooses among `offered` (NULL-ended names): SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN in that
+ * order, unless one is named. None that fits is MB_LOGIN_ERROR with MB_ERROR_LOGIN and names what
+ * was offered. */
 MbSasl *mb_sasl_new(const MbSaslOptions *options, const char *const *offered, GError **error);
 void mb_sasl_free(MbSasl *sasl);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbSasl, mb_sasl_free)
@@ -32,9 +33,13 @@ const char *mb_sasl_mechanism(const MbSasl *sasl);
 /* Whether the client speaks first, so that its first response may go with the AUTH command. */
 bool mb_sasl_is_client_first(const MbSasl *sasl);
 
-/* The next response, base64, for the server's `challenge` (base64; NULL before the first). The caller gives it to
- * mb_wipe_free(). A challenge that is no base64 or makes no sense is MB_ERROR_PROTOCOL; the caller then sends "*". At most
- * 16 steps. */
+/* The next response, base64, for the server's `challenge` (base64; NULL before the first). The
+ * caller gives it to mb_wipe_free(). A challenge that is no base64 or makes no sense is
+ * MB_ERROR_PROTOCOL; the caller then sends "*". At most 16 steps. */
 char *mb_sasl_step(MbSasl *sasl, const char *challenge, GError **error);
+
+/* Whether the exchange is complete from the client's side. With SCRAM that includes the server's
+ * proof that it knows the password too: a server that reports success earlier has not proven it. */
+bool mb_sasl_is_done(const MbSasl *sasl);
 
 G_END_DECLS

@@ -15,7 +15,8 @@ G_BEGIN_DECLS
 typedef struct MbLines MbLines;
 
 typedef struct {
-    const char *text; /* without its end; NUL-terminated, though NULs may stand inside; borrowed until the next call */
+    const char *text; /* without its end; NUL-terminated, though NULs may stand inside; borrowed
+                         until the next call */
     size_t length;
     bool too_long; /* cut at the ceiling */
     bool bare_lf;  /* ended by LF without CR */
@@ -26,8 +27,8 @@ MbLines *mb_lines_new(size_t ceiling);
 void mb_lines_free(MbLines *lines);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbLines, mb_lines_free)
 
-/* Takes bytes from the front of the input up to and including the first line end. Returns how many it took;
- * *complete tells whether `line` was filled. Loop until all is taken. */
+/* Takes bytes from the front of the input up to and including the first line end. Returns how many
+ * it took; *complete tells whether `line` was filled. Loop until all is taken. */
 size_t mb_lines_push(MbLines *lines, const void *bytes, size_t length, MbLine *line,
                      bool *complete);
 

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 
 typedef struct MbListener MbListener;
 
-/* `address` is "host:port", "[v6]:port" or ":port" (all addresses of loopback: 127.0.0.1); port 0 takes a free one. */
+/* `address` is "host:port", "[v6]:port" or ":port" (which is 127.0.0.1:port); port 0 takes a free
+ * one. */
 MbListener *mb_listener_new(const char *address, GError **error);
 void mb_listener_free(MbListener *listener);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbListener, mb_listener_free)

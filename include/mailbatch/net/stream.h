@@ -1,10 +1,10 @@
 /*
  * A connected byte stream, plain or TLS behind one type, on a non-blocking descriptor.
  *
- * Dialling and handshakes wait, within their timeouts; reading and writing never do. One thread at a
- * time. Errors are MB_NET_ERROR: a host that cannot be reached is MB_ERROR_UNAVAILABLE, a
- * certificate that is not to be trusted MB_ERROR_CONFIG, a lost connection MB_ERROR_TEMPORARY. Messages start
- * with host:port.
+ * Dialling and handshakes wait, within their timeouts; reading and writing never do. One thread at
+ * a time. Errors are MB_NET_ERROR: a host that cannot be reached is MB_ERROR_UNAVAILABLE, a
+ * certificate that is not to be trusted MB_ERROR_CONFIG, a lost connection MB_ERROR_TEMPORARY.
+ * Messages start with host:port.
  */
 #pragma once
 
@@ -26,7 +26,8 @@ typedef struct MbStream MbStream;
 /* What reading or writing came to. */
 typedef enum {
     MB_IO_FAILED = -1, /* the connection is lost; see the error */
-    MB_IO_END,         /* the peer closed in an orderly way (TLS: close_notify, or a bare FIN; see mb_stream_was_cut()) */
+    MB_IO_END,         /* the peer closed in an orderly way (TLS: close_notify, or a bare FIN; see
+                          mb_stream_was_cut()) */
     MB_IO_WAIT,        /* nothing now: poll for mb_stream_events() */
     MB_IO_OK,
 } MbIo;
@@ -36,8 +37,8 @@ typedef struct {
     guint tls_timeout_ms;     /* the handshake (30,000) */
 } MbDialOptions;
 
-/* Connects to `host` (name, IPv4, IPv6; an IDN goes as A-label), trying its addresses in turn, IPv6 and IPv4 interleaved
- * as RFC 8305, 4 orders them. `options` NULL means the defaults. */
+/* Connects to `host` (name, IPv4, IPv6; an IDN goes as A-label), trying its addresses in turn, IPv6
+ * and IPv4 interleaved as RFC 8305, 4 orders them. `options` NULL means the defaults. */
 MbStream *mb_stream_dial(const char *host, uint16_t port, const MbDialOptions *options,
                          GError **error);
 
@@ -48,8 +49,9 @@ MbStream *mb_stream_new_take(int descriptor, const char *name);
 void mb_stream_free(MbStream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbStream, mb_stream_free)
 
-/* The client's handshake, with SNI and the checks of `tls`; waits. The caller makes sure that no plaintext
- * is left unread above the stream (RFC 3207, 6); bytes that already wait in the socket make it fail. */
+/* The client's handshake, with SNI and the checks of `tls`; waits. The caller makes sure that no
+ * plaintext is left unread above the stream (RFC 3207, 6); bytes that already wait in the socket
+ * make it fail. */
 bool mb_stream_start_tls(MbStream *stream, MbTls *tls, const char *host, GError **error);
 
 /* The server's handshake, a step: MB_IO_OK when done, MB_IO_WAIT to poll and call again. */
@@ -72,8 +74,8 @@ bool mb_stream_is_loopback(const MbStream *stream);
 /* Reads what is there, up to `size` bytes; *got says how much on MB_IO_OK (at least 1). */
 MbIo mb_stream_read(MbStream *stream, void *buffer, size_t size, size_t *got, GError **error);
 
-/* Writes as much as fits at once; *wrote says how much on MB_IO_OK (at least 1). With TLS, what is offered
- * must be offered again, unchanged, after MB_IO_WAIT. */
+/* Writes as much as fits at once; *wrote says how much on MB_IO_OK (at least 1). With TLS, what is
+ * offered must be offered again, unchanged, after MB_IO_WAIT. */
 MbIo mb_stream_write(MbStream *stream, const struct iovec *parts, size_t count, size_t *wrote,
                      GError **error);
 
@@ -82,7 +84,8 @@ bool mb_stream_was_cut(const MbStream *stream);
 
 int mb_stream_descriptor(const MbStream *stream);
 
-/* What to poll for, POLLIN and POLLOUT, given what the owner wants to do (TLS may need the other). */
+/* What to poll for, POLLIN and POLLOUT, given what the owner wants to do (TLS may need the other).
+ */
 short mb_stream_events(const MbStream *stream, bool want_read, bool want_write);
 
 /* Whether bytes wait inside TLS, so that a read would return at once although poll() would wait. */
