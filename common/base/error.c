@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <mailbatch/base/error.h>
 
-G_DEFINE_QUARK(mb - base - error - quark, mb_base_error)
+G_DEFINE_QUARK(mb_base_error, mb_base_error)
 
 static const MbExit exit_of_code[] = {
     [MB_ERROR_USAGE] = MB_EXIT_USAGE,
@@ -64,7 +64,8 @@ MbExit mb_exit_of(const GError *error)
         return exit_of_file_error(error->code);
     if (error->domain == G_CONVERT_ERROR)
         return MB_EXIT_DATA;
-    if (!g_str_has_prefix(g_quark_to_string(error->domain), "mb-"))
+    /* All other domains of GLib's; ours are the modules' and the tools'. */
+    if (g_str_has_prefix(g_quark_to_string(error->domain), "g-"))
         return MB_EXIT_INTERNAL;
     if (error->code < 0 || (gsize)error->code >= G_N_ELEMENTS(exit_of_code))
         return MB_EXIT_INTERNAL;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/text.h>
+#include <stdint.h>
 #include <string.h>
 
 #define PRINTABLE_MAX 500
@@ -31,7 +32,7 @@ void mb_text_append_printable(GString *out, const void *bytes, size_t length, si
         else if (c < 0x100)
             g_string_append_printf(out, "\\x%02x", c);
         else
-            g_string_append_printf(out, "\\u{%04x}", c);
+            g_string_append_printf(out, "\\u{%04x}", (guint) c);
         text += g_utf8_skip[(unsigned char)*text];
     }
     if (cut)

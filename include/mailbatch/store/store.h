@@ -45,10 +45,11 @@ bool mb_store_is_wal(const MbStore *store);
 /* Statements without results; several may stand in `sql`. */
 bool mb_store_run(MbStore *store, const char *sql, GError **error);
 
-/* Transactions take the write lock at once (BEGIN IMMEDIATE). `durable` false commits with
- * synchronous=NORMAL: no fsync in WAL mode, so that a power cut may undo it, but never a kill. */
-bool mb_store_begin(MbStore *store, GError **error);
-bool mb_store_commit(MbStore *store, bool durable, GError **error);
+/* Transactions take the write lock at once (BEGIN IMMEDIATE). A `durable` one is on the disk when
+ * commit returns; the other costs no fsync in WAL mode: a power cut may undo it, a kill never does.
+ * After a failed commit the transaction is still open: roll it back. */
+bool mb_store_begin(MbStore *store, bool durable, GError **error);
+bool mb_store_commit(MbStore *store, GError **error);
 void mb_store_rollback(MbStore *store);
 
 /* Prepared once and reused; owned by the store and freed with it. `sql` is the key: asking again

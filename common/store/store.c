@@ -1,0 +1,279 @@
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mailbatch/base/file.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Another process that holds the lock for longer than this is told to the user. */
+#define BUSY_MS 5000
+
+G_DEFINE_QUARK(mb_store_error, mb_store_error)
+
+static MbErrorCode code_of(int result)
+{
+    switch (result & 0xFF) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return MB_ERROR_TEMPORARY;
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT: return MB_ERROR_DATA;
+    case SQLITE_CANTOPEN: return MB_ERROR_NO_INPUT;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH: return MB_ERROR_CANNOT_CREATE;
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM: return MB_ERROR_IO;
+    default: return MB_ERROR_INTERNAL;
+    }
+}
+
+void mb_store_set_error(const MbStore *store, GError **error)
+{
+    int result = sqlite3_extended_errcode(store->db);
+    int saved_errno = sqlite3_system_errno(store->db);
+    MbErrorCode code = code_of(result);
+
+    if (code == MB_ERROR_TEMPORARY)
+        g_set_error(error, MB_STORE_ERROR, (gint)code, "%s: in use by another process",
+                    store->path);
+    else if (code == MB_ERROR_IO && saved_errno != 0)
+        g_set_error(error, MB_STORE_ERROR, (gint)code, "%s: %s: %s", store->path,
+                    sqlite3_errmsg(store->db), g_strerror(saved_errno));
+    else
+        g_set_error(error, MB_STORE_ERROR, (gint)code, "%s: %s", store->path,
+                    sqlite3_errmsg(store->db));
+}
+
+static bool run(MbStore *store, const char *sql, GError **error)
+{
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return true;
+    mb_store_set_error(store, error);
+    return false;
+}
+
+bool mb_store_run(MbStore *store, const char *sql, GError **error)
+{
+    return run(store, sql, error);
+}
+
+static bool pragma_int(MbStore *store, const char *sql, int64_t *value, GError **error)
+{
+    MbStatement *statement = mb_store_statement(store, sql, error);
+
+    if (statement == NULL || mb_statement_step(statement, error) != MB_NEXT)
+        return false;
+    *value = mb_statement_int(statement, 0);
+    mb_statement_reset(statement);
+    return true;
+}
+
+/* SQLite makes new files with the umask's mode; ours hold addresses. */
+static bool create_private(const char *path, GError **error)
+{
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (descriptor >= 0) {
+        close(descriptor);
+        return true;
+    }
+    g_set_error(error, MB_STORE_ERROR, MB_ERROR_CANNOT_CREATE, "%s: cannot create: %s", path,
+                g_strerror(errno));
+    return false;
+}
+
+static bool open_file(MbStore *store, MbStoreMode mode, GError **error)
+{
+    int flags = mode == MB_STORE_READ_ONLY ? SQLITE_OPEN_READONLY
+                                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+
+    if (mode == MB_STORE_READ_ONLY && access(store->path, R_OK) != 0) {
+        g_set_error(error, MB_STORE_ERROR, MB_ERROR_NO_INPUT, "%s: cannot read: %s", store->path,
+                    g_strerror(errno));
+        return false;
+    }
+    if (mode == MB_STORE_CREATE && !create_private(store->path, error))
+        return false;
+    if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        mb_store_set_error(store, error);
+        return false;
+    }
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    return true;
+}
+
+static bool set_up_journal(MbStore *store, GError **error)
+{
+    MbStatement *statement = mb_store_statement(store, "PRAGMA journal_mode=WAL", error);
+
+    if (statement == NULL || mb_statement_step(statement, error) != MB_NEXT)
+        return false;
+    store->wal = g_strcmp0(mb_statement_text(statement, 0), "wal") == 0;
+    mb_statement_reset(statement);
+    store->full_sync = true;
+    return run(store, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY",
+               error);
+}
+
+static bool check_application(MbStore *store, guint32 application, guint n_migrations,
+                              int64_t *version, GError **error)
+{
+    int64_t found;
+
+    if (!pragma_int(store, "PRAGMA application_id", &found, error) ||
+        !pragma_int(store, "PRAGMA user_version", version, error))
+        return false;
+    if (found != application && !(found == 0 && *version == 0)) {
+        g_set_error(error, MB_STORE_ERROR, MB_ERROR_DATA, "%s: is a database of another kind",
+                    store->path);
+        return false;
+    }
+    if (*version > n_migrations) {
+        g_set_error(error, MB_STORE_ERROR, MB_ERROR_DATA,
+                    "%s: was made by a newer version of this program", store->path);
+        return false;
+    }
+    return true;
+}
+
+/* A foreign database has tables although its identifiers are zero. */
+static bool check_empty(MbStore *store, GError **error)
+{
+    int64_t tables;
+
+    if (!pragma_int(store, "SELECT count(*) FROM sqlite_master", &tables, error))
+        return false;
+    if (tables == 0)
+        return true;
+    g_set_error(error, MB_STORE_ERROR, MB_ERROR_DATA, "%s: is a database of another kind",
+                store->path);
+    return false;
+}
+
+static bool migrate(MbStore *store, guint32 application, const char *const *migrations,
+                    int64_t version, GError **error)
+{
+    for (guint i = (guint)version; migrations[i] != NULL; i++) {
+        g_autofree char *mark =
+            g_strdup_printf("PRAGMA application_id=%u; PRAGMA user_version=%u", application, i + 1);
+        if (!mb_store_begin(store, true, error))
+            return false;
+        if (!run(store, migrations[i], error) || !run(store, mark, error) ||
+            !mb_store_commit(store, error)) {
+            mb_store_rollback(store);
+            return false;
+        }
+    }
+    return true;
+}
+
+static MbStore *store_new(const char *path)
+{
+    MbStore *store = g_new0(MbStore, 1);
+
+    store->path = g_strdup(path);
+    store->statements = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)mb_statement_free);
+    return store;
+}
+
+MbStore *mb_store_open(const char *path, MbStoreMode mode, guint32 application,
+                       const char *const *migrations, GError **error)
+{
+    g_autoptr(MbStore) store = store_new(path);
+    int64_t version;
+    guint wanted = g_strv_length((char **)migrations);
+
+    if (!open_file(store, mode, error) ||
+        !check_application(store, application, wanted, &version, error))
+        return NULL;
+    if (mode == MB_STORE_READ_ONLY) {
+        if (version == wanted)
+            return g_steal_pointer(&store);
+        g_set_error(error, MB_STORE_ERROR, MB_ERROR_DATA,
+                    version == 0 ? "%s: is no database of ours"
+                                 : "%s: was made by an older version: open it for writing once",
+                    path);
+        return NULL;
+    }
+    if (version == 0 && !check_empty(store, error))
+        return NULL;
+    if (!set_up_journal(store, error) || !migrate(store, application, migrations, version, error))
+        return NULL;
+    return g_steal_pointer(&store);
+}
+
+MbStore *mb_store_open_temporary(GError **error)
+{
+    g_autoptr(MbStore) store = store_new("temporary database");
+
+    /* An empty name is a private file that SQLite removes when it is closed. */
+    if (sqlite3_open_v2("", &store->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK ||
+        !run(store, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", error)) {
+        if (error != NULL && *error == NULL)
+            mb_store_set_error(store, error);
+        return NULL;
+    }
+    return g_steal_pointer(&store);
+}
+
+void mb_store_free(MbStore *store)
+{
+    if (store == NULL)
+        return;
+    g_hash_table_unref(store->statements);
+    sqlite3_close(store->db);
+    g_free(store->path);
+    g_free(store);
+}
+
+const char *mb_store_path(const MbStore *store)
+{
+    return store->path;
+}
+
+bool mb_store_is_wal(const MbStore *store)
+{
+    return store->wal;
+}
+
+bool mb_store_begin(MbStore *store, bool durable, GError **error)
+{
+    MbStatement *statement;
+
+    /* SQLite takes a change of this only outside a transaction. */
+    if (store->full_sync != durable) {
+        if (!run(store, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", error))
+            return false;
+        store->full_sync = durable;
+    }
+    statement = mb_store_statement(store, "BEGIN IMMEDIATE", error);
+    return statement != NULL && mb_statement_done(statement, error);
+}
+
+bool mb_store_commit(MbStore *store, GError **error)
+{
+    MbStatement *statement = mb_store_statement(store, "COMMIT", error);
+
+    return statement != NULL && mb_statement_done(statement, error);
+}
+
+void mb_store_rollback(MbStore *store)
+{
+    if (!sqlite3_get_autocommit(store->db))
+        run(store, "ROLLBACK", NULL);
+}
+
+int64_t mb_store_last_id(const MbStore *store)
+{
+    return sqlite3_last_insert_rowid(store->db);
+}
+
+int64_t mb_store_changes(const MbStore *store)
+{
+    return sqlite3_changes64(store->db);
+}
