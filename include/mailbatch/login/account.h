@@ -6,7 +6,6 @@
 
 #include <glib.h>
 #include <mailbatch/base/error.h>
-#include <mailbatch/net/tls.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,7 +35,7 @@ typedef struct {
     char *password_file; /* first line is the password */
     char *passwordeval;  /* a shell command whose first line of output is the password */
     char *auth;          /* a mechanism by name, NULL: the best that is offered */
-    char *trust_file;    /* MbTlsTrust */
+    char *trust_file;    /* this and the next two: MbTlsTrust of net/tls.h */
     char *fingerprint;
     bool no_certificate_check;
     guint timeout_ms; /* 0: the defaults */
@@ -63,7 +62,11 @@ char *mb_account_identity(const MbAccount *account);
  * mb_wipe_free(). */
 char *mb_account_password(const MbAccount *account, GError **error);
 
-/* What the account says about trust, borrowed from it. */
-MbTlsTrust mb_account_trust(const MbAccount *account);
+/* What the account says about trust, as an MbTlsTrust of net/tls.h that borrows from it. A macro,
+ * so that login need not know net. */
+#define mb_account_trust(account)                                                                  \
+    ((MbTlsTrust){.trust_file = (account)->trust_file,                                             \
+                  .fingerprint = (account)->fingerprint,                                           \
+                  .no_certificate_check = (account)->no_certificate_check})
 
 G_END_DECLS

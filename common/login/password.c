@@ -1,0 +1,190 @@
+/*
+ * Where a password comes from. It is read into one buffer that is wiped, so that no copy of it
+ * stays behind.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <mailbatch/base/digest.h>
+#include <mailbatch/login/account.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECRET_MAX 65536 /* OAuth tokens pass 12 KB */
+
+extern char **environ;
+
+/* Reads until the end or until the buffer is full; the length, or -1 with errno. */
+static ssize_t read_all(int descriptor, char *buffer, size_t size)
+{
+    size_t total = 0;
+
+    while (total < size) {
+        ssize_t got = read(descriptor, buffer + total, size - total);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        total += (size_t)got;
+    }
+    return (ssize_t)total;
+}
+
+/* The first line, as a new string; NULL with an error when that is no password. `buffer` is wiped.
+ */
+static char *take_first_line(char *buffer, size_t length, const char *source, GError **error)
+{
+    const char *end = memchr(buffer, '\n', length);
+    size_t line = end != NULL ? (size_t)(end - buffer) : length;
+    const char *problem = NULL;
+    char *password = NULL;
+
+    if (line > 0 && buffer[line - 1] == '\r')
+        line--;
+    if (line == 0)
+        problem = "the first line is empty: the password belongs there";
+    else if (line == SECRET_MAX)
+        problem = "the first line is too long for a password";
+    else if (memchr(buffer, '\0', line) != NULL)
+        problem = "a NUL byte stands in the password";
+    else
+        password = g_strndup(buffer, line);
+    mb_wipe(buffer, length);
+    if (problem != NULL)
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: %s", source, problem);
+    return password;
+}
+
+static char *finish_reading(int descriptor, const char *source, GError **error)
+{
+    char *buffer = g_malloc(SECRET_MAX);
+    ssize_t length = read_all(descriptor, buffer, SECRET_MAX);
+    int saved = errno;
+    char *password = NULL;
+
+    if (length < 0)
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: cannot read the password: %s",
+                    source, g_strerror(saved));
+    else
+        password = take_first_line(buffer, (size_t)length, source, error);
+    g_free(buffer);
+    return password;
+}
+
+static bool is_private(int descriptor, const char *path, GError **error)
+{
+    struct stat info;
+
+    if (fstat(descriptor, &info) != 0) {
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: cannot read the password: %s",
+                    path, g_strerror(errno));
+        return false;
+    }
+    if (S_ISREG(info.st_mode) && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG,
+                    "%s: others can get at the password: run: chmod 600 %s", path, path);
+        return false;
+    }
+    return true;
+}
+
+static char *from_file(const char *path, GError **error)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    char *password = NULL;
+
+    if (descriptor < 0) {
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: cannot read the password: %s",
+                    path, g_strerror(errno));
+        return NULL;
+    }
+    if (is_private(descriptor, path, error))
+        password = finish_reading(descriptor, path, error);
+    close(descriptor);
+    return password;
+}
+
+/* Starts `/bin/sh -c command` with its output in a pipe; 0 or an errno. */
+static int start(const char *command, pid_t *child, int *output)
+{
+    char *const argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
+    posix_spawn_file_actions_t actions;
+    int ends[2];
+    int code;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return errno;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    code = posix_spawn(child, "/bin/sh", &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (code == 0)
+        *output = ends[0];
+    else
+        close(ends[0]);
+    return code;
+}
+
+static bool finish(pid_t child, const char *source, GError **error)
+{
+    int status = 0;
+    pid_t done;
+
+    do {
+        done = waitpid(child, &status, 0);
+    } while (done < 0 && errno == EINTR);
+    if (done == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    if (done == child && WIFSIGNALED(status))
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG,
+                    "%s: the command was ended by signal %d", source, WTERMSIG(status));
+    else
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG,
+                    "%s: the command failed with exit status %d", source, WEXITSTATUS(status));
+    return false;
+}
+
+/* The command is never shown: people write secrets into it. */
+static char *from_command(const char *command, const char *identity, GError **error)
+{
+    g_autofree char *source = g_strdup_printf("passwordeval of %s", identity);
+    char *password;
+    pid_t child = -1;
+    int output = -1;
+    int code = start(command, &child, &output);
+    g_autoptr(GError) failure = NULL;
+
+    if (code != 0) {
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: cannot start the shell: %s",
+                    source, g_strerror(code));
+        return NULL;
+    }
+    password = finish_reading(output, source, &failure);
+    close(output);
+    if (!finish(child, source, error)) {
+        mb_wipe_free(password);
+        return NULL;
+    }
+    if (password == NULL)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return password;
+}
+
+char *mb_account_password(const MbAccount *account, GError **error)
+{
+    g_autofree char *identity = mb_account_identity(account);
+
+    if (account->passwordeval != NULL)
+        return from_command(account->passwordeval, identity, error);
+    if (account->password_file != NULL)
+        return from_file(account->password_file, error);
+    g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG,
+                "%s: no password: give --passwordeval or --password-file", identity);
+    return NULL;
+}
