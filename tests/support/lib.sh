@@ -54,6 +54,7 @@ export T HOME=$T/home LC_ALL=C.UTF-8 TZ=UTC
 unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME LANGUAGE PYTHONPATH
 
 mb_test=$(basename "$0" .sh)
+declare -A MB_STOP_SIGNAL=()
 mb_case=
 mb_case_failed=0
 mb_passed=0
@@ -275,13 +276,15 @@ stop_background()
 {
     local pid=$1 end=$((SECONDS + 10))
 
-    kill -TERM "$pid" 2>/dev/null || true
-    until mb_process_gone "$pid"; do
-        [ "$SECONDS" -lt "$end" ] || kill -KILL "$pid" 2>/dev/null || true
-        sleep 0.02
-    done
     STOPPED_CODE=0
-    wait "$pid" 2>/dev/null || STOPPED_CODE=$?
+    {
+        kill -"${MB_STOP_SIGNAL[$pid]:-TERM}" "$pid" || true
+        until mb_process_gone "$pid"; do
+            [ "$SECONDS" -lt "$end" ] || kill -KILL "$pid" || true
+            sleep 0.02
+        done
+        wait "$pid" || STOPPED_CODE=$?
+    } 2>/dev/null
     [ "$STOPPED_CODE" != 99 ] || fail "a sanitizer stopped process $pid"
 }
 
