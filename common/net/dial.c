@@ -6,8 +6,8 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <idn2.h>
 #include <mailbatch/base/text.h>
+#include <mailbatch/net/idn.h>
 #include <netdb.h>
 #include <poll.h>
 #include <string.h>
@@ -51,22 +51,9 @@ char *mb_net_ascii_host(const char *host, GError **error)
     g_autofree char *ascii = NULL;
     size_t length;
 
-    if (mb_text_is_ascii(host, strlen(host))) {
-        ascii = g_strdup(host);
-    } else {
-        char *label = NULL;
-        int code = idn2_to_ascii_8z(host, &label, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-
-        if (code != IDN2_OK) {
-            g_autofree char *shown = mb_text_printable(host, strlen(host));
-
-            g_set_error(error, MB_NET_ERROR, MB_ERROR_CONFIG, "%s: not a host name: %s", shown,
-                        idn2_strerror(code));
-            return NULL;
-        }
-        ascii = g_strdup(label);
-        idn2_free(label);
-    }
+    ascii = mb_text_is_ascii(host, strlen(host)) ? g_strdup(host) : mb_idn_to_ascii(host, error);
+    if (ascii == NULL)
+        return NULL;
     length = strlen(ascii);
     if (length > 1 && ascii[length - 1] == '.')
         ascii[length - 1] = '\0';
