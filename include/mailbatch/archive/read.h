@@ -84,6 +84,12 @@ MbArchive *mb_archive_open_bytes(GBytes *bytes, const char *name, MbBudget *budg
 MbArchive *mb_archive_open_stream(const MbArchiveStream *stream, const char *name, MbBudget *budget,
                                   GError **error);
 
+/* Reads a file that may be compressed (by what stands in it) as plain bytes: an archive of one
+ * entry with the format "raw", also when those bytes are a tar. mb_archive_next_entry() first, then
+ * mb_archive_read(). An empty file has no entry. From the descriptor's start. A plain file comes as
+ * it is. */
+MbArchive *mb_archive_open_unpacked(int descriptor, const char *name, GError **error);
+
 void mb_archive_free(MbArchive *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbArchive, mb_archive_free)
 
