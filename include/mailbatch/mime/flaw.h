@@ -42,6 +42,7 @@ G_BEGIN_DECLS
     X(WORD_PLACE, "word-place", W, "encoded-word where none may stand")                            \
     X(CHARSET_UNKNOWN, "charset-unknown", W, "charset is not known")                               \
     X(CHARSET_LIE, "charset-lie", W, "bytes are not what the declared charset says")               \
+    X(CHARSET_SUPERSET, "charset-superset", I, "windows-1252 under the name of iso-8859-1")        \
     X(CHARSET_LOSSY, "charset-lossy", W, "bytes could not be converted")                           \
     X(CHARSET_UTF7, "charset-utf7", W, "UTF-7 hides characters from filters")                      \
     X(RAW_8BIT, "header-8bit", I, "8-bit bytes in a header")                                       \

@@ -1,0 +1,359 @@
+#include "charset-private.h"
+
+#include <errno.h>
+#include <mailbatch/base/text.h>
+#include <string.h>
+
+#define REPLACEMENT     "\xEF\xBF\xBD"
+#define PENDING_MAX     16
+#define DETECT_MIN_HIGH 12 /* fewer bytes above 0x7F tell a detector nothing */
+
+struct MbConverter {
+    MbCharsetKind kind;
+    char name[MB_CHARSET_MAX];
+    iconv_t handle;
+    size_t unit;                  /* bytes to skip over what is wrong */
+    uint8_t pending[PENDING_MAX]; /* a character that the chunk cut */
+    size_t held;
+    uint64_t offset; /* bytes converted or found wrong so far */
+    uint64_t errors;
+    uint64_t first_error;
+};
+
+static const uint16_t cp1252_high[32] = {
+    0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
+    0x2039, 0x0152, 0,      0x017D, 0,      0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+    0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178,
+};
+
+MbConverter *mb_converter_new(const char *charset)
+{
+    MbConverter *converter = g_new0(MbConverter, 1);
+
+    converter->kind = mb_charset_kind(charset);
+    converter->unit = 1;
+    g_strlcpy(converter->name, charset, MB_CHARSET_MAX);
+    if (converter->kind != MB_CHARSET_ICONV)
+        return converter;
+    converter->handle =
+        mb_charset_convertible(charset) ? mb_charset_take_handle(charset) : (iconv_t)-1;
+    if (converter->handle == (iconv_t)-1)
+        converter->kind = MB_CHARSET_CP1252;
+    else if (g_str_has_prefix(charset, "utf-16"))
+        converter->unit = 2;
+    else if (g_str_has_prefix(charset, "utf-32"))
+        converter->unit = 4;
+    return converter;
+}
+
+void mb_converter_free(MbConverter *converter)
+{
+    if (converter == NULL)
+        return;
+    if (converter->kind == MB_CHARSET_ICONV)
+        mb_charset_give_handle(converter->name, converter->handle);
+    g_free(converter);
+}
+
+static void note_error(MbConverter *converter, uint64_t offset, GString *out)
+{
+    if (converter->errors++ == 0)
+        converter->first_error = offset;
+    g_string_append_len(out, REPLACEMENT, 3);
+}
+
+/* The length of the UTF-8 sequence at `at` (Unicode, table 3-7); *valid tells whether it is one,
+ * else the length is that of what cannot be continued. 0: it is cut by the end. */
+static size_t utf8_sequence(const uint8_t *at, size_t left, bool *valid)
+{
+    uint8_t lead = at[0];
+    uint8_t low = 0x80, high = 0xBF;
+    size_t need = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+
+    *valid = lead < 0x80 || (lead >= 0xC2 && lead <= 0xF4);
+    if (!*valid)
+        return 1;
+    if (lead == 0xE0)
+        low = 0xA0;
+    else if (lead == 0xED)
+        high = 0x9F;
+    else if (lead == 0xF0)
+        low = 0x90;
+    else if (lead == 0xF4)
+        high = 0x8F;
+    for (size_t i = 1; i < need; i++) {
+        if (i == left)
+            return 0;
+        if (at[i] < low || at[i] > high) {
+            *valid = false;
+            return i;
+        }
+        low = 0x80;
+        high = 0xBF;
+    }
+    return need;
+}
+
+/* Each of the three: appends what converts, returns how many bytes it took. */
+static size_t push_utf8(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
+{
+    size_t at = 0;
+    size_t start = 0;
+
+    while (at < length) {
+        bool valid;
+        size_t taken = utf8_sequence(bytes + at, length - at, &valid);
+
+        if (taken == 0)
+            break;
+        if (!valid) {
+            g_string_append_len(out, (const char *)bytes + start, (gssize)(at - start));
+            note_error(converter, converter->offset + at, out);
+            start = at + taken;
+        }
+        at += taken;
+    }
+    g_string_append_len(out, (const char *)bytes + start, (gssize)(at - start));
+    return at;
+}
+
+static size_t push_single(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
+{
+    for (size_t i = 0; i < length; i++) {
+        uint8_t byte = bytes[i];
+        gunichar c = byte;
+
+        if (byte >= 0x80 && converter->kind == MB_CHARSET_ASCII)
+            c = 0;
+        else if (byte >= 0x80 && byte < 0xA0 && converter->kind == MB_CHARSET_CP1252)
+            c = cp1252_high[byte - 0x80];
+        if (byte < 0x80)
+            g_string_append_c(out, (char)byte);
+        else if (c != 0)
+            g_string_append_unichar(out, c);
+        else
+            note_error(converter, converter->offset + i, out);
+    }
+    return length;
+}
+
+static size_t push_iconv(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
+{
+    char *in = (char *)bytes;
+    size_t left = length;
+
+    while (left > 0) {
+        char buffer[4096];
+        char *to = buffer;
+        size_t room = sizeof(buffer);
+        size_t result = iconv(converter->handle, &in, &left, &to, &room);
+        int problem = errno;
+
+        g_string_append_len(out, buffer, to - buffer);
+        if (result != (size_t)-1 || problem == E2BIG)
+            continue;
+        if (problem == EINVAL)
+            break;
+        note_error(converter, converter->offset + (length - left), out);
+        in += MIN(left, converter->unit);
+        left -= MIN(left, converter->unit);
+    }
+    return length - left;
+}
+
+static size_t convert(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
+{
+    size_t taken;
+
+    if (converter->kind == MB_CHARSET_UTF8)
+        taken = push_utf8(converter, bytes, length, out);
+    else if (converter->kind == MB_CHARSET_ICONV)
+        taken = push_iconv(converter, bytes, length, out);
+    else
+        taken = push_single(converter, bytes, length, out);
+    converter->offset += taken;
+    return taken;
+}
+
+/* Keeps what a chunk cut; more than any character takes is no character. */
+static void hold(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
+{
+    if (length > PENDING_MAX) {
+        note_error(converter, converter->offset, out);
+        converter->offset += length - PENDING_MAX;
+        bytes += length - PENDING_MAX;
+        length = PENDING_MAX;
+    }
+    memmove(converter->pending, bytes, length);
+    converter->held = length;
+}
+
+void mb_converter_push(MbConverter *converter, const void *bytes, size_t length, GString *out)
+{
+    const uint8_t *in = bytes;
+
+    while (converter->held > 0 && length > 0) {
+        uint8_t joined[PENDING_MAX + PENDING_MAX];
+        size_t before = converter->held;
+        size_t more = MIN(length, PENDING_MAX);
+        size_t taken;
+
+        memcpy(joined, converter->pending, before);
+        memcpy(joined + before, in, more);
+        taken = convert(converter, joined, before + more, out);
+        converter->held = 0;
+        if (taken >= before) {
+            in += taken - before;
+            length -= taken - before;
+        } else {
+            hold(converter, joined + taken, before + more - taken, out);
+            in += more;
+            length -= more;
+        }
+    }
+    if (length > 0) {
+        size_t taken = convert(converter, in, length, out);
+
+        hold(converter, in + taken, length - taken, out);
+    }
+}
+
+void mb_converter_finish(MbConverter *converter, GString *out, MbCharsetUse *use)
+{
+    char buffer[64];
+    char *to = buffer;
+    size_t room = sizeof(buffer);
+
+    if (converter->held > 0)
+        note_error(converter, converter->offset, out);
+    converter->held = 0;
+    if (converter->kind == MB_CHARSET_ICONV) {
+        iconv(converter->handle, NULL, NULL, &to, &room);
+        g_string_append_len(out, buffer, to - buffer);
+    }
+    if (converter->errors > 0 && use->errors == 0)
+        use->first_error = converter->first_error;
+    use->errors += converter->errors;
+    use->lossy |= converter->errors > 0;
+}
+
+/* Whether the bytes are valid in `name`; *bad is the first offset that is not. */
+static bool is_valid_in(const char *name, const void *bytes, size_t length, bool complete,
+                        uint64_t *bad)
+{
+    g_autoptr(MbConverter) converter = mb_converter_new(name);
+    g_autoptr(GString) text = g_string_sized_new(length + 1);
+    MbCharsetUse use = {0};
+
+    mb_converter_push(converter, bytes, length, text);
+    if (!complete)
+        converter->held = 0;
+    mb_converter_finish(converter, text, &use);
+    *bad = use.first_error;
+    return !use.lossy;
+}
+
+static size_t count_high(const uint8_t *bytes, size_t length)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < length; i++)
+        sum += bytes[i] >> 7;
+    return sum;
+}
+
+static void detect(const void *bytes, size_t length, bool complete, char name[MB_CHARSET_MAX])
+{
+    size_t high = count_high(bytes, length);
+    uint64_t bad;
+
+    g_strlcpy(name, high == 0 ? "us-ascii" : "utf-8", MB_CHARSET_MAX);
+    if (high == 0 || is_valid_in(name, bytes, length, complete, &bad))
+        return;
+    if (high >= DETECT_MIN_HIGH && mb_charset_detect(bytes, length, name) &&
+        strcmp(name, "utf-8") != 0 && strcmp(name, "us-ascii") != 0 &&
+        is_valid_in(name, bytes, length, complete, &bad))
+        return;
+    g_strlcpy(name, "windows-1252", MB_CHARSET_MAX);
+}
+
+/* ISO 8859-1's C1 controls do not occur in mail: the sender meant windows-1252. */
+static bool has_c1(const uint8_t *bytes, size_t length, uint64_t *where)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] >= 0x80 && bytes[i] < 0xA0) {
+            *where = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void mb_charset_choose(const char *declared, const void *bytes, size_t length, bool complete,
+                       MbCharsetUse *use, MbFlaws *flaws)
+{
+    char name[MB_CHARSET_MAX] = "";
+    uint64_t bad = 0;
+
+    memset(use, 0, sizeof(*use));
+    use->known = true;
+    if (declared != NULL && *declared != '\0') {
+        use->known = mb_charset_canonical(declared, strlen(declared), name);
+        if (!use->known)
+            mb_flaws_add(flaws, MB_FLAW_CHARSET_UNKNOWN, 0, length);
+        if (strcmp(name, "utf-7") == 0)
+            mb_flaws_add(flaws, MB_FLAW_CHARSET_UTF7, 0, length);
+    }
+    if (use->known && name[0] != '\0') {
+        g_strlcpy(use->used, name, MB_CHARSET_MAX);
+        if (strcmp(name, "iso-8859-1") == 0 && has_c1(bytes, length, &bad)) {
+            mb_flaws_add(flaws, MB_FLAW_CHARSET_SUPERSET, bad, 1);
+            g_strlcpy(use->used, "windows-1252", MB_CHARSET_MAX);
+            g_strlcpy(use->detected, "windows-1252", MB_CHARSET_MAX);
+        }
+        if (is_valid_in(use->used, bytes, length, complete, &bad))
+            return;
+        mb_flaws_add(flaws, MB_FLAW_CHARSET_LIE, bad, 1);
+    }
+    detect(bytes, length, complete, use->detected);
+    /* A guess is no better than a declaration that is nearly right. */
+    if (use->used[0] == '\0' || strcmp(use->used, "us-ascii") == 0 ||
+        strcmp(use->detected, "windows-1252") != 0)
+        g_strlcpy(use->used, use->detected, MB_CHARSET_MAX);
+}
+
+static bool append_ascii(const char *declared, const void *bytes, size_t length, GString *out,
+                         MbCharsetUse *use)
+{
+    char name[MB_CHARSET_MAX] = "us-ascii";
+
+    if (!mb_text_is_ascii(bytes, length))
+        return false;
+    if (declared != NULL && *declared != '\0' &&
+        (!mb_charset_canonical(declared, strlen(declared), name) || !mb_charset_has_ascii(name)))
+        return false;
+    memset(use, 0, sizeof(*use));
+    use->known = true;
+    g_strlcpy(use->used, name, MB_CHARSET_MAX);
+    if (declared == NULL || *declared == '\0')
+        g_strlcpy(use->detected, name, MB_CHARSET_MAX);
+    g_string_append_len(out, bytes, (gssize)length);
+    return true;
+}
+
+void mb_charset_to_utf8(const char *declared, const void *bytes, size_t length, GString *out,
+                        MbCharsetUse *use, MbFlaws *flaws)
+{
+    MbCharsetUse scratch;
+    MbCharsetUse *result = use != NULL ? use : &scratch;
+    g_autoptr(MbConverter) converter = NULL;
+
+    if (append_ascii(declared, bytes, length, out, result))
+        return;
+    mb_charset_choose(declared, bytes, length, true, result, flaws);
+    converter = mb_converter_new(result->used);
+    mb_converter_push(converter, bytes, length, out);
+    mb_converter_finish(converter, out, result);
+    if (result->lossy)
+        mb_flaws_add(flaws, MB_FLAW_CHARSET_LOSSY, result->first_error, 1);
+}
