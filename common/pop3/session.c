@@ -94,12 +94,21 @@ static bool session_wants_input(void *user)
     return session->in_length == 0 && !session->closing;
 }
 
+/* A logged-in session that was asked nothing may be silent (the owner is busy with its archive). */
+static bool session_expects(void *user)
+{
+    const MbPop3Session *session = user;
+
+    return session->phase != PHASE_READY || mb_pop3_session_pending(session) > 0;
+}
+
 const MbSessionOps mb_pop3_session_ops = {
     .input = session_input,
     .input_end = session_input_end,
     .output = session_output,
     .wrote = session_wrote,
     .wants_input = session_wants_input,
+    .expects = session_expects,
 };
 
 static bool take_line(MbPop3Session *session, MbLine *line)
