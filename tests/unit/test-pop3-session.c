@@ -156,9 +156,9 @@ static const PlayRow message_rows[] = {
         .steps = {ONE_BY_ONE,
                   {"RETR 1\r\n", SAY("+OK\r\n\0a\0\r\nb\rc\nd\r\r\n\n\n\200\377\r\n.\r\n")}},
         .asks = "RETR 1",
-        .log = "ready;begin 1;end 1 20 nul bare-cr bare-lf 8bit;",
+        .log = "ready;begin 1;end 1 19 nul bare-cr bare-lf 8bit;",
         .bytes = "\0a\0\r\nb\rc\nd\r\r\n\n\n\200\377\r\n",
-        .bytes_length = 20,
+        .bytes_length = 19,
     },
     {
         .name = "every oddity alone: 8 bit in the 33rd octet",
