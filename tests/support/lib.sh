@@ -169,7 +169,7 @@ expect_exit()
     "$@" >"$T/out" 2>"$T/err" || got=$?
     [ "$got" = "$want" ] && return 0
     { sed 's/^/  out: /' "$T/out" | tail -n 20; sed 's/^/  err: /' "$T/err" | tail -n 60; } >&2
-    fail "exit code $got instead of $want: $*"
+    fail "exit code $got instead of $want: $(cut -c 1-300 <<<"$*" | head -n 1)"
 }
 
 expect_equal()

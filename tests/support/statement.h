@@ -1,6 +1,6 @@
 /*
- * Ties a test to the numbered statement it proves. Call it as the last line of a test: it is reached
- * only when every assertion above it held. The names are collected in the file that
+ * Ties a test to the numbered statement it proves. Call it as the last line of a test: it is
+ * reached only when every assertion above it held. The names are collected in the file that
  * $MB_STATEMENT_LOG names; tools/dev/check-statements compares them with tests/statements.txt.
  */
 #pragma once
