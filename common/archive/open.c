@@ -112,11 +112,13 @@ void mb_archive_set_error(MbArchive *reader, GError **error)
     }
     if (text == NULL)
         text = "no reason given";
-    g_set_error(error, MB_ARCHIVE_ERROR, MB_ERROR_DATA, "%s: %s: %s%s", shown,
-                says_truncated(text) ? "truncated" : "damaged", text,
-                reader->source.can_seek || archive_format(reader->archive) != ARCHIVE_FORMAT_7ZIP
-                    ? ""
-                    : " (7z cannot be read from a pipe: save it to a file first)");
+    if (!reader->source.can_seek && strstr(text, "seeking") != NULL)
+        g_set_error(error, MB_ARCHIVE_ERROR, MB_ERROR_DATA,
+                    "%s: this kind of archive cannot be read from a pipe: save it to a file first",
+                    shown);
+    else
+        g_set_error(error, MB_ARCHIVE_ERROR, MB_ERROR_DATA, "%s: %s: %s", shown,
+                    says_truncated(text) ? "truncated" : "damaged", text);
 }
 
 static void support(struct archive *archive, bool unpacked)
