@@ -354,18 +354,20 @@ START_TEST(flipped_bytes_never_crash)
 }
 END_TEST
 
+#define TEXT(text) text, sizeof(text) - 1
+
 static const struct {
     const char *name;
     const char *bytes;
     size_t length;
 } no_archives[] = {
-    {"nothing", "", 0},
-    {"mail", "From: a@example.org\r\nSubject: x\r\n\r\nhello\r\n", 44},
-    {"mbox", "From a@example.org Thu Jan  2 03:04:05 2020\nSubject: x\n\nhello\n", 62},
-    {"text that begins like mtree", "#mtree\n./etc/passwd type=file\n", 30},
-    {"text that begins like cpio", "070701 is where the number begins\n", 34},
-    {"uuencode", "begin 644 x\n#0V%T\n`\nend\n", 24},
-    {"zeros", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32},
+    {"nothing", TEXT("")},
+    {"mail", TEXT("From: a@example.org\r\nSubject: x\r\n\r\nhello\r\n")},
+    {"mbox", TEXT("From a@example.org Thu Jan  2 03:04:05 2020\nSubject: x\n\nhello\n")},
+    {"text that begins like mtree", TEXT("#mtree\n./etc/passwd type=file\n")},
+    {"text that begins like cpio", TEXT("070701 is where the number begins\n")},
+    {"uuencode", TEXT("begin 644 x\n#0V%T\n`\nend\n")},
+    {"zeros", TEXT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
 };
 
 START_TEST(a_7z_that_needs_seeking_says_so_on_a_pipe)
