@@ -213,9 +213,9 @@ bool mm_ledger_each(MmLedger *ledger, const MmState *state,
                     bool (*each)(const MmLedgerEntry *entry, void *user), void *user,
                     GError **error);
 
-/* Settles what is in doubt and goes by `name`: a row's key, an address, a Message-ID (with or
- * without its angle brackets) or the key in it. *n gets how many entries: 0 when none in doubt
- * does. */
+/* Settles, by the next flush or close, what is in doubt and goes by `name`: a row's key, an
+ * address, a Message-ID (with or without its angle brackets) or the key in it. *n gets how many
+ * entries: 0 when none in doubt does. */
 bool mm_ledger_resolve(MmLedger *ledger, const char *name, bool sent, int64_t now, uint64_t *n,
                        GError **error);
 

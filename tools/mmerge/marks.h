@@ -42,6 +42,9 @@ bool mm_marks_reserve(MmMarks *marks, uint64_t rows, GError **error);
 
 void mm_marks_set(MmMarks *marks, int64_t row, uint8_t value, MmMark mark);
 
+/* Whether there is a cell for the row: where there is none, nothing is known. */
+bool mm_marks_covers(const MmMarks *marks, int64_t row);
+
 /* MM_MARK_NONE when the cell carries another value or lies beyond the file. */
 MmMark mm_marks_get(const MmMarks *marks, int64_t row, uint8_t value);
 
