@@ -194,6 +194,11 @@ bool mb_stream_is_tls(const MbStream *stream)
     return stream->ssl != NULL && stream->handshake_done;
 }
 
+bool mb_stream_is_resumed(const MbStream *stream)
+{
+    return mb_stream_is_tls(stream) && SSL_session_reused(stream->ssl) == 1;
+}
+
 const char *mb_stream_tls_cipher(const MbStream *stream)
 {
     return stream->cipher;

@@ -59,6 +59,9 @@ MbIo mb_stream_accept_tls(MbStream *stream, MbTls *tls, GError **error);
 
 bool mb_stream_is_tls(const MbStream *stream);
 
+/* Whether the handshake resumed an earlier session. */
+bool mb_stream_is_resumed(const MbStream *stream);
+
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", and the peer certificate's SHA-256 as hex; NULL without TLS.
  * Borrowed for the stream's life. */
 const char *mb_stream_tls_cipher(const MbStream *stream);
