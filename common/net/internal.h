@@ -15,10 +15,11 @@ struct MbStream {
     char *name;         /* host:port, as people typed it */
     char *peer_address; /* numeric, NULL when unknown */
     bool is_loopback;
-    bool used;   /* bytes were read: the connection is past its first word */
-    bool broken; /* nothing more may be read or written */
-    bool mute;   /* nothing more may be written; what the peer said last can still be read */
-    bool ended;  /* the peer's end was seen */
+    bool used;         /* bytes were read: the connection is past its first word */
+    bool broken;       /* nothing more may be read or written */
+    bool record_waits; /* a TLS record that the owner counts as unwritten waits to be flushed */
+    bool mute;         /* nothing more may be written; what the peer said last can still be read */
+    bool ended;        /* the peer's end was seen */
     bool was_cut;
     guint tls_timeout_ms;
 

@@ -367,6 +367,7 @@ MbIo mb_tls_write(MbStream *stream, const struct iovec *parts, size_t count, siz
     stream->write_wants_read = false;
     result = SSL_write_ex(stream->ssl, bytes, length, wrote);
     saved = errno;
+    stream->record_waits = result != 1;
     if (result == 1)
         return MB_IO_OK;
     if (SSL_get_error(stream->ssl, result) == SSL_ERROR_SYSCALL) {
@@ -382,7 +383,9 @@ void mb_tls_close(MbStream *stream)
 {
     if (stream->ssl != NULL) {
         ERR_clear_error();
-        if (stream->handshake_done && !stream->broken && !stream->mute)
+        /* close_notify would flush a record whose bytes the owner was told are not written: the end
+         * of a message among them would arrive although it counts as unsent. */
+        if (stream->handshake_done && !stream->broken && !stream->mute && !stream->record_waits)
             SSL_shutdown(stream->ssl);
         SSL_free(stream->ssl);
     }
