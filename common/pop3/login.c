@@ -156,6 +156,10 @@ static void auth_reply(MbPop3Session *session, const MbPop3Reply *reply)
     case REPLY_OK:
         if (session->login_error != NULL)
             mb_pop3_close_take(session, g_steal_pointer(&session->login_error));
+        else if (!mb_sasl_is_done(session->sasl))
+            mb_pop3_close(session, MB_ERROR_PROTOCOL,
+                          "login broken off: the server reports success before %s has ended",
+                          mb_sasl_mechanism(session->sasl));
         else
             logged_in(session);
         break;

@@ -201,6 +201,16 @@ static const PlayRow refused_rows[] = {
         .code = MB_ERROR_PROTOCOL,
     },
     {
+        .name = "success before the exchange has ended",
+        .options = {.secure = true, .mechanism = "LOGIN"},
+        .steps = {{NULL, "+OK\r\n"},
+                  {"CAPA\r\n", "+OK\r\nSASL LOGIN\r\n.\r\n"},
+                  {"AUTH LOGIN\r\n", "+OK come in\r\n"}},
+        .log = "closed;",
+        .code = MB_ERROR_PROTOCOL,
+        .error = "before LOGIN has ended",
+    },
+    {
         .name = "no way to log in",
         .options = SECURE,
         .steps = {{NULL, "+OK\r\n"}, {"CAPA\r\n", "+OK\r\nTOP\r\n.\r\n"}},
