@@ -14,8 +14,8 @@ build='
     libmd4c-dev libmd4c-html0-dev libsqlite3-dev libssl-dev libuchardet-dev libxml2-dev
     openssl ca-certificates'
 tests='
-    check clang-format git libarchive-tools mandoc python3 shellcheck sqlite3 strace
-    bzip2 xz-utils zstd'
+    check clang-format debootstrap git libarchive-tools mandoc python3 shellcheck sqlite3 strace
+    bzip2 procps xz-utils zstd'
 
 case ${1:-} in
     '') wanted="$build $tests" ;;

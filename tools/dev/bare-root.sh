@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Runs a command in a fresh clone of HEAD on a bare Debian 12: debootstrap's minbase in a folder of
+# its own, without git, python3, sudo or a UTF-8 locale. Shows that a newcomer's machine will do.
+#
+#   tools/dev/bare-root.sh [COMMAND…]     ./samples/quickstart.sh, in the clone
+#
+# Needs root and debootstrap. The bare system is kept as build/bare-root.tar (a minute the first
+# time, seconds later); everything else is gone when the command ends.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+suite=bookworm
+mirror=${MB_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+kept=$PWD/build/bare-root.tar
+[ $# != 0 ] || set -- ./samples/quickstart.sh
+
+if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
+    echo "bare-root: needs root and the package debootstrap" >&2
+    exit 77
+fi
+
+mkdir -p build
+root=$(mktemp -d "$PWD/build/bare-root.XXXXXX")
+trap 'rm -rf --one-file-system "$root"' EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+if [ ! -e "$kept" ]; then
+    echo "bare-root: making a bare Debian with debootstrap"
+    if ! debootstrap --variant=minbase "$suite" "$root/base" "$mirror" >"$root/log" 2>&1; then
+        tail -n 20 "$root/log" >&2
+        exit 69
+    fi
+    tar -C "$root/base" --one-file-system -cf "$kept.new" .
+    mv "$kept.new" "$kept"
+    rm -rf --one-file-system "$root/base"
+fi
+mkdir -p "$root/system/mailbatch"
+tar -C "$root/system" -xf "$kept"
+cp -L /etc/resolv.conf "$root/system/etc/resolv.conf"
+git archive HEAD | tar -C "$root/system/mailbatch" -xf -
+
+# Mounts and processes of the chroot end with its first process.
+echo "bare-root: $*"
+# shellcheck disable=SC2016 # expanded inside
+setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc \
+    --propagation private sh -ec '
+        for name in dev proc sys; do
+            mount --rbind "/$name" "$1/$name"
+        done
+        root=$1
+        shift
+        exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb \
+            sh -ec "cd /mailbatch && exec \"\$@\"" sh "$@"
+    ' sh "$root/system" "$@"
