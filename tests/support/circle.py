@@ -12,7 +12,9 @@ Python's own parser and tar reader: nothing of mailbatch checks mailbatch here.
 """
 import csv
 import email
+import email.header
 import email.policy
+import email.utils
 import hashlib
 import html
 import pathlib
@@ -151,6 +153,18 @@ def shape(part):
     return part.get_content_type()
 
 
+def blanks(text):
+    return re.sub(r"\s+", " ", text)
+
+
+def addresses(message, name):
+    """By the older functions: the newer ones of Python 3.11 leave the blank between two encoded-words
+    in a phrase."""
+    raw = [text.replace("\r\n", "") for key, text in message.raw_items() if key == name]
+    return [(blanks(str(email.header.make_header(email.header.decode_header(display)))), address)
+            for display, address in email.utils.getaddresses(raw)]
+
+
 def check_mail(campaign, data):
     """Returns the row's number."""
     message = email.message_from_bytes(data, policy=email.policy.default)
@@ -165,9 +179,6 @@ def check_mail(campaign, data):
             text = text.replace("{{ %s }}" % key, value)
         return text
 
-    def blanks(text):
-        return re.sub(r"\s+", " ", text)
-
     equal("defects", [], [d for p in message.walk() for d in p.defects])
     for name in ("From", "To", "Cc", "Reply-To", "Subject", "Date", "Message-ID", "MIME-Version"):
         equal(f"number of {name}", 1, len(message.get_all(name, [])))
@@ -175,13 +186,12 @@ def check_mail(campaign, data):
     equal("Bcc", None, message["Bcc"])
     equal("u2 in the header block", -1, data.split(b"\r\n\r\n")[0].find(b"u2@"))
     local, domain = want["email"].split("@")
-    equal("To", f"{local}@{domain.encode('idna').decode()}", message["To"].addresses[0].addr_spec)
-    equal("To's name", blanks(want["name"]), blanks(message["To"].addresses[0].display_name))
-    equal("addresses in To", 1, len(message["To"].addresses))
-    equal("Cc", "u1@example.net", message["Cc"].addresses[0].addr_spec)
-    equal("Cc's name", blanks(want["manager"]), blanks(message["Cc"].addresses[0].display_name))
-    equal("From's name", "Grüner Laden", message["From"].addresses[0].display_name)
-    equal("Reply-To's name", "Büro, 2. Stock", message["Reply-To"].addresses[0].display_name)
+    for name, display, address in (
+            ("From", "Grüner Laden", "news@example.org"),
+            ("To", want["name"], f"{local}@{domain.encode('idna').decode()}"),
+            ("Cc", want["manager"], "u1@example.net"),
+            ("Reply-To", "Büro, 2. Stock", "reply@example.net")):
+        equal(name, [(blanks(display), address)], addresses(message, name))
     subject = f"{want['name']}: harvest № {want['number']} – {want['city']}"
     equal("Subject", blanks(subject), blanks(message["Subject"]))
     equal("header lines over 998", [], [l for l in data.split(b"\r\n") if len(l) > 998])
