@@ -111,7 +111,8 @@ size_t mb_smtp_outbox_peek(const MbSmtpOutbox *outbox, struct iovec *parts, size
 {
     size_t n = MIN(max, outbox->count - outbox->first);
 
-    memcpy(parts, outbox->pieces + outbox->first, n * sizeof *parts);
+    if (n > 0)
+        memcpy(parts, outbox->pieces + outbox->first, n * sizeof *parts);
     return n;
 }
 

@@ -44,6 +44,16 @@ static MbSmtpPending *oldest_pending(const MbSmtpSession *session)
     return session->pending_count > 0 ? &session->pending[session->pending_first] : NULL;
 }
 
+/* What is being waited for; MAIL between messages. */
+static MbSmtpStage current_stage(const MbSmtpSession *session)
+{
+    const MbSmtpPending *pending = oldest_pending(session);
+
+    if (session->state == STATE_AWAIT_TLS)
+        return MB_SMTP_STAGE_STARTTLS;
+    return pending != NULL ? mb_smtp_command_stage(pending->command) : MB_SMTP_STAGE_MAIL;
+}
+
 void mb_smtp_session_trace_line(MbSmtpSession *session, char direction, const char *line,
                                 size_t length)
 {
@@ -170,7 +180,7 @@ void mb_smtp_session_close_take(MbSmtpSession *session, MbSmtpStage at, const Mb
                                 GError *error)
 {
     session->state = STATE_CLOSED;
-    session->tell_tls = session->tell_ready = false;
+    session->tell_tls = false;
     session->closed_at = at;
     if (reply != NULL && reply != &session->closed_by.reply)
         mb_smtp_stored_reply_set(&session->closed_by, reply);
@@ -224,8 +234,7 @@ static void close_when_over(MbSmtpSession *session)
  * 5321, 3.8). */
 static void on_unasked(MbSmtpSession *session, const MbSmtpReply *reply)
 {
-    const MbSmtpPending *pending = oldest_pending(session);
-    MbSmtpStage at = pending != NULL ? mb_smtp_command_stage(pending->command) : MB_SMTP_STAGE_MAIL;
+    MbSmtpStage at = current_stage(session);
 
     if (reply->code != 421) {
         mb_smtp_session_break(session, at, reply, "a reply to nothing");
@@ -284,9 +293,7 @@ static void session_input(void *object, const void *bytes, size_t length)
         const MbSmtpReply *reply = NULL;
         GError *error = NULL;
         size_t used = 0;
-        const MbSmtpPending *pending = oldest_pending(session);
-        MbSmtpStage stage =
-            pending != NULL ? mb_smtp_command_stage(pending->command) : MB_SMTP_STAGE_MAIL;
+        MbSmtpStage stage = current_stage(session);
 
         if (session->state == STATE_AWAIT_TLS) {
             /* What came in clear behind STARTTLS may be an attacker's (RFC 3207, 6). */
@@ -313,8 +320,7 @@ static void session_input(void *object, const void *bytes, size_t length)
 static void session_input_end(void *object, bool cut)
 {
     MbSmtpSession *session = object;
-    const MbSmtpPending *pending = oldest_pending(session);
-    MbSmtpStage at = pending != NULL ? mb_smtp_command_stage(pending->command) : MB_SMTP_STAGE_MAIL;
+    MbSmtpStage at = current_stage(session);
 
     if (session->state == STATE_CLOSED)
         return;
@@ -325,8 +331,8 @@ static void session_input_end(void *object, bool cut)
     } else {
         GError *error = g_error_new(
             MB_SMTP_ERROR, MB_ERROR_TEMPORARY,
-            pending != NULL ? "%s: the connection was %s while %s awaited a reply"
-                            : "%s: the connection was %s between messages",
+            session->pending_count > 0 ? "%s: the connection was %s while %s awaited a reply"
+                                       : "%s: the connection was %s between messages",
             session->server_name, cut ? "lost" : "closed by the server", mb_smtp_stage_name(at));
         mb_smtp_session_close_take(session, at, NULL, error);
     }

@@ -123,10 +123,6 @@ static bool step_envelope(MbSmtpSession *session, MbSmtpSlot *slot)
 
     if (!may_speak(session) || (session->draining && slot->said == 0))
         return false;
-    if (slot->said > 0 && has_nobody(slot)) {
-        abandon(session, slot);
-        return true;
-    }
     if (slot->said == slot->ends->len) {
         slot->step = STEP_DATA;
         return true;
@@ -213,6 +209,13 @@ static MbSmtpAnswer answer_of(const MbSmtpReply *reply)
     return mb_smtp_reply_is(reply, 2) ? ANSWER_YES : ANSWER_NO;
 }
 
+/* Keeps the reply that decides; what comes after a 421 decides nothing, unless it accepts. */
+static void decide(MbSmtpSlot *slot, const MbSmtpReply *reply)
+{
+    if (!slot->cut || answer_of(reply) == ANSWER_YES)
+        mb_smtp_stored_reply_set(&slot->reply, reply);
+}
+
 static void on_rset(MbSmtpSession *session, MbSmtpSlot *slot, const MbSmtpReply *reply)
 {
     if (mb_smtp_reply_is(reply, 2))
@@ -235,7 +238,7 @@ static void on_data(MbSmtpSession *session, MbSmtpSlot *slot, const MbSmtpReply 
     if (reply->code != 354) {
         slot->data = ANSWER_NO;
         if (slot->mail != ANSWER_NO)
-            mb_smtp_stored_reply_set(&slot->reply, reply);
+            decide(slot, reply);
         abandon(session, slot);
         return;
     }
@@ -261,7 +264,7 @@ static void on_end(MbSmtpSession *session, MbSmtpSlot *slot, const MbSmtpReply *
     if (slot->end == ANSWER_NO || has_nobody(slot))
         session->need_reset = true;
     if (!slot->lone_dot && (slot->mail != ANSWER_NO || slot->n_rcpt_accepted > 0))
-        mb_smtp_stored_reply_set(&slot->reply, reply);
+        decide(slot, reply);
 }
 
 static bool fits(MbSmtpCommand command, const MbSmtpReply *reply)
@@ -308,12 +311,14 @@ void mb_smtp_transaction_reply(MbSmtpSession *session, const MbSmtpPending *pend
     case COMMAND_MAIL:
         slot->mail = answer_of(reply);
         if (slot->mail == ANSWER_NO)
-            mb_smtp_stored_reply_set(&slot->reply, reply);
+            decide(slot, reply);
         break;
     case COMMAND_RCPT: on_rcpt(slot, pending->recipient, reply); break;
     case COMMAND_DATA: on_data(session, slot, reply); break;
     default: on_end(session, slot, reply); break;
     }
+    if (slot->said > 0 && slot->step <= STEP_DATA && has_nobody(slot))
+        abandon(session, slot);
 }
 
 bool mb_smtp_slot_is_settled(const MbSmtpSlot *slot)
