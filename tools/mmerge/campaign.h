@@ -1,0 +1,151 @@
+/*
+ * A campaign: a template and a CSV, and the messages they make.
+ *
+ *   options   mm_campaign_entries() → mb_option_parse()
+ *   once      mm_campaign_open(): everything that no row changes is read, checked, compiled and
+ * encoded reader    mm_rows_open(), mm_rows_next() …: rows in the CSV's order, each a thing of its
+ * own worker    mm_renderer_new(), mm_render() …: a row becomes a message, ready for the wire
+ *
+ * A campaign is immutable once it is open and may be shared by threads; rows and renderers belong
+ * to one thread each; an MmRow may be handed from thread to thread. Nothing here knows the ledger
+ * or the network. Errors are MM_CAMPAIGN_ERROR or the modules' own; what is wrong with one row
+ * alone is MB_ERROR_DATA, its message names file and row.
+ */
+#pragma once
+
+#include "ledger.h"
+
+#include <mailbatch/base/wire.h>
+#include <mailbatch/template/template.h>
+
+G_BEGIN_DECLS
+
+#define MM_CAMPAIGN_ERROR (mm_campaign_error_quark())
+GQuark mm_campaign_error_quark(void);
+
+/* --- options ------------------------------------------------------------------------------ */
+
+typedef enum {
+    MM_STOP, /* the default: nothing is sent while there is one */
+    MM_SKIP, /* it is left out, and listed */
+    MM_SEND, /* of duplicates only: it is sent all the same */
+} MmPolicy;
+
+/* What preview, check and send have in common. Zero is the default; clear it when done. */
+typedef struct {
+    char *from;       /* --from: in the place of the template's From */
+    char **attach;    /* --attach */
+    char **set;       /* --set KEY=VALUE */
+    char *encoding;   /* --encoding */
+    char *delimiter;  /* --delimiter: one character, or "tab" */
+    char *key;        /* --key COLUMN */
+    char *duplicates; /* --duplicates stop|skip|send */
+    char *bad_rows;   /* --bad-rows stop|skip */
+    char **suppress;  /* --suppress FILE */
+    char *max_size;   /* --max-size SIZE */
+} MmCampaignOptions;
+
+void mm_campaign_options_clear(MmCampaignOptions *options);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MmCampaignOptions, mm_campaign_options_clear)
+
+/* The entries of these options followed by `more` (NULL-ended, may be NULL), for mb_option_parse().
+ * The caller frees the array. */
+GOptionEntry *mm_campaign_entries(MmCampaignOptions *options, const GOptionEntry *more);
+
+/* --- the campaign ------------------------------------------------------------------------- */
+
+typedef struct MmCampaign MmCampaign;
+
+/* Reads template, header of the CSV, suppressions and whatever the template names without a
+ * placeholder. */
+MmCampaign *mm_campaign_open(const char *template_path, const char *csv_path,
+                             const MmCampaignOptions *options, GError **error);
+void mm_campaign_free(MmCampaign *campaign);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmCampaign, mm_campaign_free)
+
+const char *mm_campaign_template_path(const MmCampaign *campaign);
+const char *mm_campaign_csv_path(const MmCampaign *campaign);
+MmPolicy mm_campaign_duplicates(const MmCampaign *campaign);
+MmPolicy mm_campaign_bad_rows(const MmCampaign *campaign);
+
+/* What was tolerated (padded names of columns, columns that --set hides), a line each; NULL-ended.
+ */
+const char *const *mm_campaign_warnings(const MmCampaign *campaign);
+
+/* `news-people`: stem of the template and stem of the CSV, what --campaign defaults to. The caller
+ * frees it. */
+char *mm_campaign_default_name(const MmCampaign *campaign);
+
+/* Digest of template, files it names, CSV and options: who was checked under it need not be checked
+ * again. Reads the whole CSV. */
+bool mm_campaign_verdict(const MmCampaign *campaign, uint8_t verdict[MB_SHA256_LENGTH],
+                         GError **error);
+
+/* --- rows --------------------------------------------------------------------------------- */
+
+typedef struct {
+    uint64_t number;                  /* as a spreadsheet numbers it */
+    const char *key;                  /* --key's value; NULL without --key */
+    uint8_t digest[MB_SHA256_LENGTH]; /* of the record */
+    const char *invalid; /* what is wrong with the record itself (too few values, octets that are no
+                            UTF-8, an empty key), or NULL; such a row cannot be rendered */
+    const MbTemplateValue *values; /* one a name: the columns, then --set's */
+} MmRow;
+
+void mm_row_free(MmRow *row);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmRow, mm_row_free)
+
+/* Reads the campaign's CSV from the top. */
+typedef struct MmRows MmRows;
+
+MmRows *mm_rows_open(const MmCampaign *campaign, GError **error);
+void mm_rows_free(MmRows *rows);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmRows, mm_rows_free)
+
+/* The next row, the caller's to free. MB_FAILED: the CSV cannot be read on. */
+MbNext mm_rows_next(MmRows *rows, MmRow **row, GError **error);
+
+/* The row of that number, for what a ledger has claimed: ahead is cheap, behind starts at the top
+ * again. MB_END: there is no such row. */
+MbNext mm_rows_find(MmRows *rows, uint64_t number, MmRow **row, GError **error);
+
+/* Bytes read and in all, for progress. */
+void mm_rows_progress(const MmRows *rows, uint64_t *done, uint64_t *total);
+
+/* --- messages ----------------------------------------------------------------------------- */
+
+/* Borrowed from the renderer until its next rendering, but `wire`, which the caller may ref. */
+typedef struct {
+    const char *sender; /* for MAIL FROM: Return-Path of the template, else From's address */
+    const MmLedgerRecipient
+        *recipients; /* To, then Cc, then Bcc; each address once; their index is the ledger's. Those
+                        suppressed are flagged: all of them when no To is left */
+    size_t n_recipients;
+    const char *message_id; /* with angle brackets */
+    MbWire *wire;
+    bool smtputf8; /* an address is beyond ASCII: the server must offer SMTPUTF8 */
+} MmMessage;
+
+typedef struct {
+    const char *message_key; /* mm_ledger_message_key(): the left side of Message-ID; NULL: from the
+                                row, the same always */
+    int64_t date;            /* Date, in seconds since 1970; 0: now */
+    int zone_minutes;        /* Date's zone, east of Greenwich; only when `date` is given */
+    const char
+        *only_to;  /* --redirect-to: the one recipient of the envelope; the header stays. Or NULL */
+    bool eightbit; /* the relay offers 8BITMIME */
+} MmRenderOptions;
+
+/* A thread's scratch. */
+typedef struct MmRenderer MmRenderer;
+
+MmRenderer *mm_renderer_new(const MmCampaign *campaign);
+void mm_renderer_free(MmRenderer *renderer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmRenderer, mm_renderer_free)
+
+/* Makes the row's message. `options` may be NULL. An error is this row's: unreadable attachment, no
+ * or bad address, line breaks in a header, a date that is none, over --max-size. */
+bool mm_render(MmRenderer *renderer, const MmRow *row, const MmRenderOptions *options,
+               MmMessage *message, GError **error);
+
+G_END_DECLS
