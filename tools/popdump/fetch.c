@@ -1,0 +1,285 @@
+#include "fetch.h"
+
+#include "commands.h"
+#include "report.h"
+#include "stop.h"
+#include <mailbatch/base/log.h>
+#include <mailbatch/base/option.h>
+#include <mailbatch/base/progress.h>
+#include <mailbatch/base/text.h>
+#include <string.h>
+
+#define TOOL        "popdump fetch"
+#define WINDOW_MOST 1000
+
+static const char description[] =
+    "The archive is a folder of tar segments that any tar reads. Nothing is removed from the\n"
+    "server unless --delete says so, and then only what was read back from the disk and compared.\n"
+    "Run it again at any time: what is archived is not fetched twice.";
+
+/* The command line as it was typed. */
+typedef struct {
+    char *server, *tls, *trust, *fingerprint, *passwordeval, *password_file, *auth;
+    char *segment_size, *compress, *max_message, *timeout, *delete_rule;
+    gint64 limit, expunge;
+    gint window;
+    gboolean delete_archived, dry_run, quiet_server, quiet, verbose, json;
+} Typed;
+
+static void typed_clear(Typed *typed)
+{
+    char *const texts[] = {
+        typed->server,       typed->tls,           typed->trust,       typed->fingerprint,
+        typed->passwordeval, typed->password_file, typed->auth,        typed->segment_size,
+        typed->compress,     typed->max_message,   typed->delete_rule, typed->timeout,
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_free(texts[i]);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Typed, typed_clear)
+
+/* An option with a value that may be left out would swallow ARCHIVE with GLib: "--delete=RULE" is
+ * taken apart before. */
+static char *take_delete_rule(int argc, char **argv)
+{
+    static char bare[] = "--delete";
+    static const char prefix[] = "--delete=";
+    char *rule = NULL;
+
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (!g_str_has_prefix(argv[i], prefix))
+            continue;
+        g_free(rule);
+        rule = g_strdup(argv[i] + strlen(prefix));
+        argv[i] = bare;
+    }
+    return rule;
+}
+
+static MbParsed parse(int *argc, char ***argv, Typed *typed)
+{
+    const GOptionEntry entries[] = {
+        {"server", 0, 0, G_OPTION_ARG_STRING, &typed->server,
+         "pop3s://USER@HOST[:995], or pop3://USER@HOST[:110] with STLS", "URL"},
+        {"tls", 0, 0, G_OPTION_ARG_STRING, &typed->tls,
+         "on, starttls or off (by the URL; required unless off)", "MODE"},
+        {"tls-trust", 0, 0, G_OPTION_ARG_FILENAME, &typed->trust,
+         "Trust the certificates of FILE (the system's)", "FILE"},
+        {"tls-fingerprint", 0, 0, G_OPTION_ARG_STRING, &typed->fingerprint,
+         "Trust exactly the certificate with this SHA-256", "HEX"},
+        {"passwordeval", 0, 0, G_OPTION_ARG_STRING, &typed->passwordeval,
+         "The password is the first line that CMD prints", "CMD"},
+        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &typed->password_file,
+         "The password is FILE's first line", "FILE"},
+        {"auth", 0, 0, G_OPTION_ARG_STRING, &typed->auth,
+         "SASL mechanism, or USER (the best offered)", "MECH"},
+        {"window", 0, 0, G_OPTION_ARG_INT, &typed->window,
+         "Messages asked for ahead (64; 1 without PIPELINING)", "N"},
+        {"timeout", 0, 0, G_OPTION_ARG_STRING, &typed->timeout,
+         "Longest silence of the server (300s)", "TIME"},
+        {"segment-size", 0, 0, G_OPTION_ARG_STRING, &typed->segment_size,
+         "Seal a segment before it passes this (256M)", "SIZE"},
+        {"compress", 0, 0, G_OPTION_ARG_STRING, &typed->compress,
+         "zstd, gzip, xz or none, when sealed (gzip)", "HOW"},
+        {"max-message", 0, 0, G_OPTION_ARG_STRING, &typed->max_message,
+         "Leave larger messages on the server", "SIZE"},
+        {"limit", 0, 0, G_OPTION_ARG_INT64, &typed->limit, "The first N new messages only", "N"},
+        {"delete", 0, 0, G_OPTION_ARG_NONE, &typed->delete_archived,
+         "Remove from the server what is proven archived; --delete=older=30d: what was first seen "
+         "as long ago",
+         NULL},
+        {"expunge", 0, 0, G_OPTION_ARG_INT64, &typed->expunge,
+         "With --delete: a clean QUIT every N deletions", "N"},
+        {"dry-run", 0, 0, G_OPTION_ARG_NONE, &typed->dry_run,
+         "Only say what would be fetched and deleted", NULL},
+        {"quiet-server", 0, 0, G_OPTION_ARG_NONE, &typed->quiet_server,
+         "RSET before QUIT: leave no trace where the protocol allows", NULL},
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &typed->quiet, "No progress, no summary", NULL},
+        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &typed->verbose, "Say more", NULL},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &typed->json, "The report as JSON lines", NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+
+    return mb_option_parse(argc, argv, TOOL, MAILBATCH_VERSION, "ARCHIVE",
+                           "Fetches what is not yet archived from a POP3 mailbox.", description,
+                           entries, 1, 1);
+}
+
+/* ---- from text to meaning; usage errors ---- */
+
+static bool check_tls(const Typed *typed, const MbAccount *account, GError **error)
+{
+    if (account->tls != MB_TLS_OFF || (typed->trust == NULL && typed->fingerprint == NULL))
+        return true;
+    g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
+                "--tls-trust and --tls-fingerprint make no sense with --tls off");
+    return false;
+}
+
+static MbAccount *make_account(Typed *typed, GError **error)
+{
+    g_autoptr(MbAccount) account = mb_account_new(MB_SERVICE_POP3);
+    guint64 seconds = 0;
+
+    if (typed->server == NULL) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
+                    "no server: --server pop3s://USER@HOST says which");
+        return NULL;
+    }
+    if (!mb_account_set_url(account, typed->server, error) ||
+        (typed->tls != NULL && !mb_account_set_tls(account, typed->tls, error)) ||
+        !check_tls(typed, account, error))
+        return NULL;
+    if (account->user == NULL) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "%s: no user: write pop3s://USER@HOST",
+                    typed->server);
+        return NULL;
+    }
+    if (typed->timeout != NULL && !mb_text_parse_duration(typed->timeout, &seconds, error))
+        return NULL;
+    if (typed->timeout != NULL && (seconds == 0 || seconds > 86400)) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--timeout %s: from 1s to 24h",
+                    typed->timeout);
+        return NULL;
+    }
+    account->timeout_ms = (guint)seconds * 1000;
+    account->trust_file = g_steal_pointer(&typed->trust);
+    account->fingerprint = g_steal_pointer(&typed->fingerprint);
+    account->passwordeval = g_steal_pointer(&typed->passwordeval);
+    account->password_file = g_steal_pointer(&typed->password_file);
+    account->auth = g_steal_pointer(&typed->auth);
+    return g_steal_pointer(&account);
+}
+
+static bool read_numbers(const Typed *typed, PdFetchOptions *options, GError **error)
+{
+    if (typed->window < 0 || typed->window > WINDOW_MOST) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--window %d: from 1 to %d",
+                    typed->window, WINDOW_MOST);
+        return false;
+    }
+    if (typed->limit < 0 || typed->expunge < 0) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "%s: a number from 1 on is wanted",
+                    typed->limit < 0 ? "--limit" : "--expunge");
+        return false;
+    }
+    options->window = (guint)typed->window;
+    options->limit = (uint64_t)typed->limit;
+    options->expunge = (uint64_t)typed->expunge;
+    return true;
+}
+
+static bool read_delete(const Typed *typed, PdFetchOptions *options, GError **error)
+{
+    static const char older[] = "older=";
+    guint64 seconds;
+
+    options->delete_archived = typed->delete_archived;
+    if (typed->expunge > 0 && !typed->delete_archived) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--expunge makes sense with --delete");
+        return false;
+    }
+    if (typed->delete_rule == NULL)
+        return true;
+    if (!g_str_has_prefix(typed->delete_rule, older)) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
+                    "--delete=%s: only --delete and --delete=older=TIME are known",
+                    typed->delete_rule);
+        return false;
+    }
+    if (!mb_text_parse_duration(typed->delete_rule + strlen(older), &seconds, error))
+        return false;
+    options->delete_older = seconds;
+    return true;
+}
+
+static bool read_sizes(const Typed *typed, PdFetchOptions *options, GError **error)
+{
+    if (typed->segment_size != NULL &&
+        !mb_text_parse_size(typed->segment_size, &options->segment_size, error))
+        return false;
+    if (typed->max_message != NULL &&
+        !mb_text_parse_size(typed->max_message, &options->max_message, error))
+        return false;
+    if (typed->compress != NULL && !pd_compress_from_name(typed->compress, &options->compress)) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
+                    "--compress %s: zstd, gzip, xz or none is wanted", typed->compress);
+        return false;
+    }
+    return true;
+}
+
+static bool read_options(const Typed *typed, PdFetchOptions *options, GError **error)
+{
+    options->compress = PD_COMPRESS_GZIP;
+    options->dry_run = typed->dry_run;
+    options->quiet_server = typed->quiet_server;
+    options->json = typed->json;
+    options->quiet = typed->quiet;
+    return read_numbers(typed, options, error) && read_delete(typed, options, error) &&
+           read_sizes(typed, options, error);
+}
+
+/* ---- the run and its end ---- */
+
+static int status_of(const PdFetchSummary *summary, const GError *error)
+{
+    if (error != NULL)
+        return (int)mb_exit_of(error);
+    if (summary->lost > 0)
+        return MB_EXIT_DATA;
+    if (summary->stopped || summary->in_doubt > 0)
+        return MB_EXIT_TEMPORARY;
+    return summary->left > 0 || summary->kept > 0 ? MB_EXIT_LEFT_BEHIND : MB_EXIT_OK;
+}
+
+static int run(const PdFetchOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    PdFetchSummary summary;
+    PdReport report;
+    int status;
+
+    pd_stop_watch();
+    pd_fetch_run(options, &summary, &error);
+    status = status_of(&summary, error);
+    if (error != NULL && status == MB_EXIT_TEMPORARY)
+        mb_log_error("%s; run again to go on", error->message);
+    else if (error != NULL)
+        mb_log_error("%s", error->message);
+    else if (summary.stopped)
+        mb_log_error("%s: stopped; run again to go on", options->archive);
+    pd_report_init(&report, options);
+    pd_report_summary(&report, options, &summary, error, status);
+    pd_report_clear(&report);
+    return status;
+}
+
+int pd_fetch_main(int argc, char **argv)
+{
+    g_auto(Typed) typed = {.delete_rule = take_delete_rule(argc, argv)};
+    g_autoptr(MbAccount) account = NULL;
+    g_autoptr(GError) error = NULL;
+    PdFetchOptions options = {0};
+
+    switch (parse(&argc, &argv, &typed)) {
+    case MB_PARSED_DONE: return MB_EXIT_OK;
+    case MB_PARSED_USAGE: return MB_EXIT_USAGE;
+    case MB_PARSED_RUN: break;
+    }
+    account = make_account(&typed, &error);
+    if (account == NULL || !read_options(&typed, &options, &error)) {
+        if (error->code == MB_ERROR_USAGE)
+            return mb_option_usage(TOOL, "%s", error->message);
+        return mb_log_fail(error);
+    }
+    options.account = account;
+    options.archive = argv[1];
+    if (typed.verbose)
+        mb_log_set_level(MB_LOG_VERBOSE);
+    if (typed.quiet || typed.json)
+        mb_progress_hide();
+    return run(&options);
+}

@@ -1,0 +1,306 @@
+#include "run.h"
+
+#include "stop.h"
+#include <mailbatch/base/log.h>
+#include <mailbatch/net/stream.h>
+#include <poll.h>
+#include <string.h>
+
+#define QUIT_IDLE_MS 60000
+
+G_DEFINE_QUARK(pd - fetch - error - quark, pd_fetch_error)
+
+/* ---- the listing ---- */
+
+static guint64 copies(const void *user, const char *uidl)
+{
+    const PdArchive *archive = user;
+
+    return archive != NULL ? pd_archive_copies(archive, uidl) : 0;
+}
+
+static bool list(PdRun *run, GError **error)
+{
+    PdPlanRules rules = {
+        .max_message = run->options->max_message,
+        .limit = run->options->limit,
+        .skip_unnamed = run->want_more,
+        .copies = copies,
+        .user = run->archive,
+    };
+
+    run->plan = pd_plan_new();
+    mb_pop3_session_ask_list(run->session);
+    mb_pop3_session_ask_uidl(run->session);
+    if (!pd_run_settle(run, error))
+        return false;
+    if (run->uidl_refused) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_UNAVAILABLE,
+                    "%s: no UIDL: without unique-ids nothing tells archived messages from new ones",
+                    mb_stream_name(run->stream));
+        return false;
+    }
+    pd_plan_decide(run->plan, &rules);
+    run->asked = run->answered = pd_run_next_item(run, 0);
+    mb_log_note("%s: %zu messages listed, %" G_GUINT64_FORMAT " known, %" G_GUINT64_FORMAT
+                " to fetch, window %u",
+                mb_stream_name(run->stream), pd_plan_length(run->plan),
+                pd_plan_count(run->plan, PD_FATE_KNOWN), pd_plan_count(run->plan, PD_FATE_FETCH),
+                mb_pop3_session_window(run->session));
+    return true;
+}
+
+static void sum_listing(PdRun *run)
+{
+    PdFetchSummary *summary = run->summary;
+
+    summary->listed = pd_plan_length(run->plan);
+    summary->listed_bytes = pd_plan_listed_bytes(run->plan);
+    summary->known = pd_plan_count(run->plan, PD_FATE_KNOWN);
+    summary->to_fetch = pd_plan_count(run->plan, PD_FATE_FETCH);
+    summary->later = pd_plan_count(run->plan, PD_FATE_LATER);
+    for (size_t i = 0; i < pd_plan_length(run->plan); i++) {
+        const PdItem *item = pd_plan_item(run->plan, i);
+
+        if (item->fate != PD_FATE_TOO_LARGE)
+            continue;
+        pd_report_left(&run->report, item, "too-large", "larger than --max-message");
+        summary->left++;
+        run->session_left++;
+    }
+}
+
+/* ---- the journal ---- */
+
+static char *server_url(const MbAccount *account)
+{
+    bool six = strchr(account->host, ':') != NULL;
+
+    return g_strdup_printf("%s://%s@%s%s%s:%u", account->tls == MB_TLS_ON ? "pop3s" : "pop3",
+                           account->user, six ? "[" : "", account->host, six ? "]" : "",
+                           account->port);
+}
+
+static bool begin_session(PdRun *run, GError **error)
+{
+    const MbPop3Capabilities *says = mb_pop3_session_capabilities(run->session);
+    g_autofree char *url = server_url(run->options->account);
+    PdEvidence evidence = {
+        .server = url,
+        .peer = mb_stream_peer_address(run->stream),
+        .greeting = says->greeting,
+        .capa = says->lines,
+        .tls = mb_stream_tls_cipher(run->stream),
+        .certificate = mb_stream_peer_fingerprint(run->stream),
+        .listed = pd_plan_length(run->plan),
+        .listed_bytes = pd_plan_listed_bytes(run->plan),
+    };
+
+    if (!pd_archive_begin_session(run->archive, &evidence, error))
+        return false;
+    run->journaled = true;
+    return pd_archive_settle(run->archive, pd_plan_uidls(run->plan), NULL, error);
+}
+
+/* However the session ended: what came whole is committed, the rest forgotten, the end written
+ * down. Keeps the first error. */
+static bool end_session(PdRun *run, bool good, GError **error)
+{
+    g_autofree char *transcript = NULL;
+    PdSessionEnd end = {.clean = run->quit_done};
+    GError **slot = good ? error : NULL;
+    bool done;
+
+    if (run->message_open) {
+        pd_archive_abandon_message(run->archive);
+        run->message_open = false;
+    }
+    if (!run->journaled)
+        return good;
+    done = pd_run_commit(run, true, slot);
+    if (done && !pd_remove_record(run, slot))
+        done = false;
+    transcript = pd_transcript_text(&run->transcript);
+    end.fetched = run->committed;
+    end.fetched_bytes = run->committed_bytes;
+    end.left_behind = run->session_left;
+    end.deleted = run->session_deleted;
+    end.error = good || error == NULL || *error == NULL ? NULL : (*error)->message;
+    end.transcript = transcript;
+    return done && pd_archive_end_session(run->archive, &end, slot) && good;
+}
+
+/* ---- fetching ---- */
+
+/* Keeps the session supplied with a window and as much again. */
+static void ask_more(PdRun *run)
+{
+    size_t most = 2 * (size_t)mb_pop3_session_window(run->session);
+
+    while (!run->stopping && run->asked < pd_plan_length(run->plan) &&
+           mb_pop3_session_pending(run->session) < most) {
+        mb_pop3_session_ask_retr(run->session, pd_plan_item(run->plan, run->asked)->number);
+        run->asked = pd_run_next_item(run, run->asked + 1);
+    }
+}
+
+static void warn_of_policies(PdRun *run)
+{
+    const MbPop3Capabilities *says = mb_pop3_session_capabilities(run->session);
+
+    if (says->expire_days == 0 && pd_plan_count(run->plan, PD_FATE_FETCH) > 0)
+        mb_log_warning("%s: the server says that it deletes what was fetched (EXPIRE 0)",
+                       mb_stream_name(run->stream));
+}
+
+static bool fetch(PdRun *run, GError **error)
+{
+    warn_of_policies(run);
+    run->progress = mb_progress_new("messages", pd_plan_count(run->plan, PD_FATE_FETCH));
+    ask_more(run);
+    while (!run->closed && mb_pop3_session_pending(run->session) > 0) {
+        if (!pd_run_step(run, error))
+            return false;
+        ask_more(run);
+    }
+    g_clear_pointer(&run->progress, mb_progress_free);
+    if (run->summary->without_uidl > 0)
+        mb_log_warning("%s: %" G_GUINT64_FORMAT " messages have no usable unique-id: every run "
+                       "archives them again",
+                       mb_stream_name(run->stream), run->summary->without_uidl);
+    return pd_run_commit(run, true, error);
+}
+
+/* All is archived by now: without deletions a QUIT that fails is worth a warning, and no more. */
+static bool quit(PdRun *run, GError **error)
+{
+    g_autoptr(GError) failed = NULL;
+
+    mb_pump_set_idle(run->pump, QUIT_IDLE_MS);
+    mb_pop3_session_quit(run->session);
+    while (!run->closed) {
+        if (pd_run_step(run, &failed))
+            continue;
+        if (run->removals->len > 0 || !run->closed) {
+            g_propagate_error(error, g_steal_pointer(&failed));
+            return false;
+        }
+        mb_log_warning("%s", failed->message);
+    }
+    return true;
+}
+
+static bool work(PdRun *run, GError **error)
+{
+    if (!pd_run_connect(run, error) || !list(run, error))
+        return false;
+    if (!run->want_more)
+        sum_listing(run);
+    run->want_more = false;
+    if (run->options->dry_run)
+        return (!run->options->delete_archived || pd_remove_tell(run, error)) && quit(run, error);
+    if (!begin_session(run, error) || !fetch(run, error))
+        return false;
+    if (run->options->quiet_server)
+        mb_pop3_session_ask_rset(run->session);
+    if (!pd_run_settle(run, error))
+        return false;
+    if (run->options->delete_archived && !run->stopping && !pd_remove_ask(run, error))
+        return false;
+    return quit(run, error);
+}
+
+/* ---- the run ---- */
+
+static bool open_archive(PdRun *run, GError **error)
+{
+    const PdFetchOptions *options = run->options;
+    PdArchiveOptions open = {
+        .path = options->archive,
+        .host = options->account->host,
+        .user = options->account->user,
+        .segment_size = options->segment_size,
+        .compress = options->compress,
+    };
+    const PdRecovery *recovery;
+
+    if (options->dry_run) {
+        if (!g_file_test(options->archive, G_FILE_TEST_EXISTS))
+            return true;
+        run->archive = pd_archive_open_existing(options->archive, PD_OPEN_READ, error);
+        return run->archive != NULL;
+    }
+    run->archive = pd_archive_open(&open, error);
+    if (run->archive == NULL)
+        return false;
+    recovery = pd_archive_recovery(run->archive);
+    for (guint i = 0; recovery->notes != NULL && i < recovery->notes->len; i++)
+        mb_log_warning("%s: %s", options->archive,
+                       (const char *)g_ptr_array_index(recovery->notes, i));
+    return true;
+}
+
+/* A server that wants time between two logins says so (RFC 2449, 6.5). */
+static void wait_between_logins(int seconds)
+{
+    struct pollfd stop = {.fd = pd_stop_descriptor(), .events = POLLIN};
+
+    if (seconds > 0 && !pd_stop_asked())
+        poll(&stop, 1, MIN(seconds, 3600) * 1000);
+}
+
+static bool run_sessions(PdRun *run, GError **error)
+{
+    for (;;) {
+        int delay;
+        bool good = work(run, error);
+
+        if (run->archive != NULL && !run->options->dry_run)
+            good = end_session(run, good, error);
+        delay = run->session != NULL ? mb_pop3_session_capabilities(run->session)->login_delay : 0;
+        pd_run_disconnect(run);
+        if (!good || !run->want_more || pd_stop_asked())
+            return good;
+        wait_between_logins(delay);
+    }
+}
+
+static void count_lost(PdRun *run)
+{
+    g_autoptr(GPtrArray) lost = NULL;
+
+    if (run->archive == NULL || run->options->dry_run)
+        return;
+    lost = pd_archive_lost(run->archive);
+    run->summary->lost = lost->len;
+    for (guint i = 0; i < lost->len; i++)
+        mb_log_error("%s: %s is damaged or missing, and the server no longer has it",
+                     run->options->archive, (const char *)g_ptr_array_index(lost, i));
+}
+
+bool pd_fetch_run(const PdFetchOptions *options, PdFetchSummary *summary, GError **error)
+{
+    PdRun run = {
+        .options = options,
+        .summary = summary,
+        .accepted = g_hash_table_new(NULL, NULL),
+        .refused = g_hash_table_new(NULL, NULL),
+        .removals = g_array_new(FALSE, FALSE, sizeof(PdRemoval)),
+        .tried = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+    };
+    bool good;
+
+    *summary = (PdFetchSummary){0};
+    pd_report_init(&run.report, options);
+    good = open_archive(&run, error) && run_sessions(&run, error);
+    if (good)
+        count_lost(&run);
+    pd_archive_free(run.archive);
+    mb_tls_free(run.tls);
+    pd_report_clear(&run.report);
+    g_hash_table_unref(run.accepted);
+    g_hash_table_unref(run.refused);
+    g_hash_table_unref(run.tried);
+    g_array_unref(run.removals);
+    return good;
+}

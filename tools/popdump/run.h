@@ -1,0 +1,81 @@
+/*
+ * The run's state, shared by its parts: connect.c (dial, TLS, login), converse.c (moving bytes,
+ * taking events), run.c (the order of things), remove.c (deletion).
+ */
+#pragma once
+
+#include "fetch.h"
+#include "plan.h"
+#include "report.h"
+#include "transcript.h"
+#include <mailbatch/base/progress.h>
+#include <mailbatch/net/pump.h>
+#include <mailbatch/pop3/session.h>
+
+typedef struct {
+    size_t item; /* of the plan */
+    uint64_t sequence;
+} PdRemoval;
+
+typedef struct {
+    const PdFetchOptions *options;
+    PdFetchSummary *summary;
+    PdArchive *archive; /* NULL: a dry run without an archive */
+    PdReport report;
+    MbTls *tls;
+
+    /* One connection; pd_run_disconnect() ends it. */
+    MbStream *stream;
+    MbPop3Session *session;
+    MbPump *pump;
+    PdTranscript transcript;
+    bool want_tls, ready, closed, quit_done;
+    bool stopping;          /* a signal came: nothing new is asked */
+    bool message_open;      /* between begin_message and end_message of the archive */
+    bool message_dropped;   /* what comes of the message at hand is thrown away: too large */
+    uint64_t dropped_bytes; /* of it */
+    uint64_t cut_at;        /* the message in which the connection ended; 0: in none */
+    bool journaled;         /* the session has its record */
+    PdPlan *plan;
+    bool uidl_refused;
+    size_t asked, answered; /* indices into the plan: what RETR was sent for, what came back */
+    MbProgress *progress;
+    uint64_t fetched, fetched_bytes; /* of this session: handed to the archive */
+    uint64_t committed;              /* of `fetched`: known to be safe */
+    uint64_t committed_bytes;
+    uint64_t session_left, session_deleted;
+
+    /* remove.c */
+    GHashTable *accepted; /* message numbers whose DELE was answered by +OK */
+    GHashTable *refused;  /* and by -ERR */
+    GArray *removals;     /* PdRemoval: this session's, intended */
+    GHashTable *tried;    /* unique-ids that this run has dealt with; owned */
+    bool want_more;       /* another session has something to delete */
+} PdRun;
+
+/* Dials, secures, logs in. The password is asked for here and forgotten here. */
+bool pd_run_connect(PdRun *run, GError **error);
+void pd_run_disconnect(PdRun *run);
+
+/* Moves bytes once and takes what events there are. False when the session ended badly or the
+ * archive failed; true with `closed` set when it ended well. */
+bool pd_run_step(PdRun *run, GError **error);
+
+/* Until everything that was asked is answered. */
+bool pd_run_settle(PdRun *run, GError **error);
+
+/* The first item of the plan from `index` on that is to be fetched; its length when there is none.
+ */
+size_t pd_run_next_item(const PdRun *run, size_t index);
+
+/* Commits, and reports what is safe now. `force` false: only when a batch is due. */
+bool pd_run_commit(PdRun *run, bool force, GError **error);
+
+/* Proves what may be deleted, at most a session's share, writes the intents and asks for DELE. */
+bool pd_remove_ask(PdRun *run, GError **error);
+
+/* What QUIT's answer, or its absence, made of it. */
+bool pd_remove_record(PdRun *run, GError **error);
+
+/* For a dry run. */
+bool pd_remove_tell(PdRun *run, GError **error);
