@@ -162,7 +162,16 @@ static void run(MbScan *scan, const uint8_t *bytes, size_t length, bool is_final
         scan->steps++;
     if (scan->state != SCAN_AT_BODY && scan->state != SCAN_IN_DELIMITER)
         scan_header_window_ends(scan);
+}
+
+/* The window is over; what is left of it comes again. */
+static size_t leave(MbScan *scan)
+{
+    size_t left = scan->length - scan->at;
+
     scan->base += scan->at;
+    scan->at = 0;
+    return left;
 }
 
 static void begin(MbScan *scan, MbTree *tree, uint32_t space, MbBudget *budget)
@@ -210,16 +219,16 @@ void mb_scan_framing(MbScan *scan, uint64_t length)
 void mb_scan_push(MbScan *scan, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
+    size_t left;
 
     while (scan->carry->len > 0 && length > 0) {
         size_t piece = MIN(length, CARRY_PIECE);
-        size_t left;
 
         g_byte_array_append(scan->carry, at, (guint)piece);
         run(scan, scan->carry->data, scan->carry->len, false);
-        left = scan->carry->len - scan->at;
+        left = leave(scan);
         if (left > piece) {
-            g_byte_array_remove_range(scan->carry, 0, (guint)scan->at);
+            g_byte_array_remove_range(scan->carry, 0, scan->carry->len - (guint)left);
             left = 0;
         } else {
             g_byte_array_set_size(scan->carry, 0);
@@ -230,13 +239,16 @@ void mb_scan_push(MbScan *scan, const void *bytes, size_t length)
     if (length == 0)
         return;
     run(scan, at, length, false);
-    g_byte_array_append(scan->carry, at + scan->at, (guint)(length - scan->at));
+    left = leave(scan);
+    g_byte_array_append(scan->carry, at + length - left, (guint)left);
 }
 
 static void finish(MbScan *scan, uint64_t framing)
 {
-    uint64_t end = scan->base;
+    uint64_t end;
 
+    leave(scan);
+    end = scan->base;
     if (scan->state == SCAN_AT_BODY)
         scan_region_end(scan, end, false);
     else

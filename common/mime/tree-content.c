@@ -17,9 +17,9 @@ void mb_tree_set_reader(MbTree *tree, MbTreeRead read, void *data)
     tree->read_data = data;
 }
 
-void mb_tree_set_quoting(MbTree *tree, MbQuoting quoting)
+void mb_tree_set_filter(MbTree *tree, const MbTreeFilter *filter)
 {
-    tree->quoting = quoting;
+    tree->filter = filter != NULL ? *filter : (MbTreeFilter){0};
 }
 
 const uint8_t *mb_tree_bytes(MbTree *tree, uint32_t space, MbRange range, GByteArray *scratch)
@@ -94,138 +94,84 @@ uint32_t mb_tree_find_field(MbTree *tree, uint32_t part, const char *name, uint3
     return MB_TREE_NONE;
 }
 
-/* Takes mbox's ">" away from lines that begin with ">From ", wherever the input is cut: what may
- * become such a line is held back. */
 typedef struct {
-    MbQuoting quoting;
-    bool at_start; /* of a line */
-    GByteArray *held;
-    GByteArray *out;
-} Unquoter;
-
-/* Whether `line` may still become, or is, a quoted From_ line: -1 no, 0 not clear, 1 it is. */
-static int quoted_from(MbQuoting quoting, const uint8_t *line, size_t length)
-{
-    size_t quotes = 0;
-    size_t rest;
-
-    while (quotes < length && line[quotes] == '>')
-        quotes++;
-    if (quoting == MB_QUOTING_ONE && quotes > 1)
-        return -1;
-    if (quotes == length)
-        return 0;
-    if (quotes == 0)
-        return -1;
-    rest = MIN(length - quotes, 5);
-    if (memcmp(line + quotes, "From ", rest) != 0)
-        return -1;
-    return rest == 5 ? 1 : 0;
-}
-
-static void unquote(Unquoter *unquoter, const uint8_t *bytes, size_t length)
-{
-    size_t at = 0;
-
-    while (at < length) {
-        const uint8_t *end;
-        size_t run;
-
-        if (unquoter->at_start) {
-            int is_quoted;
-
-            g_byte_array_append(unquoter->held, bytes + at, 1);
-            at++;
-            is_quoted = quoted_from(unquoter->quoting, unquoter->held->data, unquoter->held->len);
-            if (is_quoted == 0)
-                continue;
-            run = is_quoted > 0 ? 1 : 0;
-            g_byte_array_append(unquoter->out, unquoter->held->data + run,
-                                unquoter->held->len - (guint)run);
-            unquoter->at_start = unquoter->held->data[unquoter->held->len - 1] == '\n';
-            g_byte_array_set_size(unquoter->held, 0);
-            continue;
-        }
-        end = memchr(bytes + at, '\n', length - at);
-        run = end != NULL ? (size_t)(end - bytes) + 1 - at : length - at;
-        g_byte_array_append(unquoter->out, bytes + at, (guint)run);
-        unquoter->at_start = end != NULL;
-        at += run;
-    }
-}
-
-typedef struct {
+    const MbTreeFilter *filter; /* NULL: none */
     MbDecoder decoder;
-    Unquoter unquoter;
-    GByteArray *room;
+    GByteArray *filtered;
+    GByteArray *decoded;
     MbTreeSink sink;
     void *data;
 } Pipe;
 
-static bool pipe_decode(Pipe *pipe, const uint8_t *bytes, size_t length, bool end)
+static uint8_t *room(GByteArray *array, size_t length)
 {
-    size_t got;
+    if (array->len < length)
+        g_byte_array_set_size(array, (guint)length);
+    return array->data;
+}
+
+static bool give(const Pipe *pipe, const void *bytes, size_t length)
+{
+    return length == 0 || pipe->sink(pipe->data, bytes, length);
+}
+
+static bool decode(Pipe *pipe, const uint8_t *bytes, size_t length, bool is_end)
+{
+    uint8_t *out;
 
     if (mb_encoding_is_identity(pipe->decoder.encoding))
-        return length == 0 || pipe->sink(pipe->data, bytes, length);
-    g_byte_array_set_size(pipe->room, (guint)mb_decoder_room(length));
-    got = mb_decoder_push(&pipe->decoder, bytes, length, pipe->room->data);
-    if (got > 0 && !pipe->sink(pipe->data, pipe->room->data, got))
+        return give(pipe, bytes, length);
+    out = room(pipe->decoded, mb_decoder_room(length));
+    if (!give(pipe, out, mb_decoder_push(&pipe->decoder, bytes, length, out)))
         return false;
-    if (!end)
-        return true;
-    got = mb_decoder_finish(&pipe->decoder, pipe->room->data);
-    return got == 0 || pipe->sink(pipe->data, pipe->room->data, got);
+    return !is_end || give(pipe, out, mb_decoder_finish(&pipe->decoder, out));
 }
 
-static bool pipe_push(Pipe *pipe, const uint8_t *bytes, size_t length, bool end)
+static bool take(Pipe *pipe, const uint8_t *bytes, size_t length, bool is_end)
 {
-    Unquoter *unquoter = &pipe->unquoter;
+    const MbTreeFilter *filter = pipe->filter;
+    uint8_t *out;
+    size_t got;
 
-    if (unquoter->quoting == MB_QUOTING_NONE)
-        return pipe_decode(pipe, bytes, length, end);
-    g_byte_array_set_size(unquoter->out, 0);
-    unquote(unquoter, bytes, length);
-    if (end)
-        g_byte_array_append(unquoter->out, unquoter->held->data, unquoter->held->len);
-    return pipe_decode(pipe, unquoter->out->data, unquoter->out->len, end);
+    if (filter == NULL)
+        return decode(pipe, bytes, length, is_end);
+    out = room(pipe->filtered, length + 2 * MB_TREE_FILTER_ROOM);
+    got = filter->push(filter->data, bytes, length, out);
+    if (is_end)
+        got += filter->finish(filter->data, out + got);
+    return decode(pipe, out, got, is_end);
 }
 
-static bool pipe_run(Pipe *pipe, MbTree *tree, const MbPart *part)
+static bool run(Pipe *pipe, MbTree *tree, uint32_t space, MbRange body)
 {
     g_autoptr(GByteArray) scratch = g_byte_array_new();
     uint64_t done = 0;
 
     do {
-        MbRange range = {part->body.offset + done, MIN(part->body.length - done, CHUNK)};
-        const uint8_t *bytes = mb_tree_bytes(tree, part->space, range, scratch);
+        MbRange range = {body.offset + done, MIN(body.length - done, CHUNK)};
+        const uint8_t *bytes = mb_tree_bytes(tree, space, range, scratch);
 
         if (bytes == NULL)
             return false;
         done += range.length;
-        if (!pipe_push(pipe, bytes, (size_t)range.length, done == part->body.length))
+        if (!take(pipe, bytes, (size_t)range.length, done == body.length))
             return false;
-    } while (done < part->body.length);
+    } while (done < body.length);
     return true;
 }
 
 bool mb_tree_decode(MbTree *tree, uint32_t index, MbTreeSink sink, void *data, MbFlaws *flaws)
 {
     MbPart part = tree->parts.items[index];
-    Pipe pipe = {.sink = sink, .data = data, .room = g_byte_array_new()};
-    bool done;
+    g_autoptr(GByteArray) filtered = g_byte_array_new();
+    g_autoptr(GByteArray) decoded = g_byte_array_new();
+    Pipe pipe = {.sink = sink, .data = data, .filtered = filtered, .decoded = decoded};
 
     mb_decoder_init(&pipe.decoder,
                     part.kind == MB_PART_MULTIPART ? MB_ENCODING_BINARY : part.encoding, flaws);
-    pipe.unquoter = (Unquoter){
-        .quoting = part.space == 0 ? tree->quoting : MB_QUOTING_NONE,
-        .at_start = true,
-        .held = g_byte_array_new(),
-        .out = g_byte_array_new(),
-    };
-    done = pipe_run(&pipe, tree, &part);
-    g_byte_array_unref(pipe.unquoter.held);
-    g_byte_array_unref(pipe.unquoter.out);
-    g_byte_array_unref(pipe.room);
-    return done;
+    if (part.space == 0 && tree->filter.push != NULL) {
+        pipe.filter = &tree->filter;
+        pipe.filter->begin(pipe.filter->data);
+    }
+    return run(&pipe, tree, part.space, part.body);
 }

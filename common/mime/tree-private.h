@@ -38,7 +38,7 @@ struct MbTree {
     GString *strings; /* types and details, NUL-terminated; 0 is "" */
     MbTreeRead read;
     void *read_data;
-    MbQuoting quoting;
+    MbTreeFilter filter; /* `push` NULL: none */
     guint limits;
     MbSeverity worst;
 };

@@ -82,7 +82,7 @@ void mb_tree_clear(MbTree *tree)
     g_string_append_len(tree->strings, "\0" DEFAULT_TYPE, sizeof("\0" DEFAULT_TYPE));
     tree->read = NULL;
     tree->read_data = NULL;
-    tree->quoting = MB_QUOTING_NONE;
+    tree->filter = (MbTreeFilter){0};
     tree->limits = 0;
     tree->worst = MB_SEVERITY_INFO;
     space_add(tree, MB_TREE_NONE);

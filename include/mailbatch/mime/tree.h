@@ -139,15 +139,20 @@ void mb_tree_set_bytes(MbTree *tree, const void *bytes, size_t length);
 /* … or, for a message that is too large for one, a reader. */
 void mb_tree_set_reader(MbTree *tree, MbTreeRead read, void *data);
 
-/* How an mbox quotes body lines that begin with "From ". */
-typedef enum {
-    MB_QUOTING_NONE,
-    MB_QUOTING_ONE, /* mboxo: ">From " was "From " */
-    MB_QUOTING_ALL, /* mboxrd: of ">", ">>", … before "From " one was added */
-} MbQuoting;
+/* What the content of space 0 goes through before its transfer encoding is undone: the place for
+ * mbox's quoting of "From " lines, which is the source's business. Ranges stay raw. */
+typedef struct {
+    void (*begin)(void *data);
+    /* Each writes at most `length` + MB_TREE_FILTER_ROOM bytes and returns how many. */
+    size_t (*push)(void *data, const void *bytes, size_t length, void *out);
+    size_t (*finish)(void *data, void *out);
+    void *data;
+} MbTreeFilter;
 
-/* What mb_tree_decode() takes away from content in space 0; ranges stay raw. */
-void mb_tree_set_quoting(MbTree *tree, MbQuoting quoting);
+#define MB_TREE_FILTER_ROOM 64
+
+/* Copied; NULL: none. */
+void mb_tree_set_filter(MbTree *tree, const MbTreeFilter *filter);
 
 /* A new space for the decoded content of `part`; a reference to `bytes` is kept. Its root is then
  * scanned into it: mb_scan_begin_child(). */
@@ -208,8 +213,8 @@ uint32_t mb_tree_find_field(MbTree *tree, uint32_t part, const char *name, uint3
 typedef bool (*MbTreeSink)(void *data, const void *bytes, size_t length);
 
 /* The decoded content of a leaf (or pseudo-part), or the bytes of a container's body, in pieces of
- * at most some hundred KiB. `flaws` (may be NULL) have offsets within the body. False when the sink
- * said so or the bytes cannot be read. */
+ * at most some hundred KiB. `flaws` (may be NULL) have offsets within what the filter gave. False
+ * when the sink said so or the bytes cannot be read. */
 bool mb_tree_decode(MbTree *tree, uint32_t part, MbTreeSink sink, void *data, MbFlaws *flaws);
 
 /* Segments ------------------------------------------------------------------------------------ */
