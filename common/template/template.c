@@ -13,7 +13,7 @@ G_DEFINE_QUARK(mb - template - error - quark, mb_template_error)
 
 void template_error(const MbTemplate *tmpl, size_t offset, GError **error, const char *format, ...)
 {
-    guint line = tmpl->line, column = 1;
+    guint line = tmpl->line, column = tmpl->column;
     g_autofree char *message = NULL;
     va_list arguments;
 
@@ -87,6 +87,7 @@ static MbTemplate *new_template(const char *source, size_t length, const MbTempl
         options = &none;
     tmpl->file = g_strdup(options->file != NULL ? options->file : "template");
     tmpl->line = options->line != 0 ? options->line : 1;
+    tmpl->column = options->column != 0 ? options->column : 1;
     tmpl->mode = options->mode;
     tmpl->max_output = options->max_output != 0 ? options->max_output : DEFAULT_MAX_OUTPUT;
     tmpl->max_steps = options->max_steps != 0 ? options->max_steps : DEFAULT_MAX_STEPS;

@@ -107,7 +107,7 @@ struct Node {
 
 struct MbTemplate {
     char *file;
-    guint line;
+    guint line, column; /* of the source's first character */
     MbTemplateMode mode;
     size_t max_output, max_steps;
     char *source;

@@ -357,6 +357,10 @@ START_TEST(errors_count_lines_from_where_the_source_begins)
 
     ck_assert_ptr_null(mb_template_compile("a\n{{ x }}", 9, &known, &options, &error));
     ck_assert_str_eq(error->message, "letter.txt:6:4: unknown name \"x\": known are name");
+    g_clear_error(&error);
+    options.column = 10;
+    ck_assert_ptr_null(mb_template_compile("{{ x }}", 7, &known, &options, &error));
+    ck_assert_str_eq(error->message, "letter.txt:5:13: unknown name \"x\": known are name");
 }
 END_TEST
 

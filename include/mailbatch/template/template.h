@@ -59,6 +59,7 @@ typedef struct {
 typedef struct {
     const char *file; /* for messages: `file:line:column: …`; NULL: "template" */
     guint line;       /* of the source's first character; 0: 1 */
+    guint column;     /* likewise */
     MbTemplateMode mode;
     size_t max_output; /* bytes one rendering may yield; 0: 64 MiB */
     size_t max_steps;  /* expressions and loop turns of one rendering; 0: 10,000,000 */
