@@ -21,11 +21,11 @@
 G_BEGIN_DECLS
 
 typedef enum {
-    MB_PARAM_QUOTED = 1 << 0,   /* the value stood in quotes */
-    MB_PARAM_EXTENDED = 1 << 1, /* charset and percent encoding: name*= */
-    MB_PARAM_SPLIT = 1 << 2,    /* sections: name*0= */
-    MB_PARAM_BLANKS = 1 << 3, /* unquoted, with blanks inside: the token alone ends at the first */
-    MB_PARAM_WORDS = 1 << 4,  /* encoded-words were decoded */
+    MB_PARAM_QUOTED = 1 << 0,    /* the value stood in quotes */
+    MB_PARAM_EXTENDED = 1 << 1,  /* charset and percent encoding: name*= */
+    MB_PARAM_SPLIT = 1 << 2,     /* sections: name*0= */
+    MB_PARAM_BLANKS = 1 << 3,    /* unquoted, with blanks or specials inside: a token ends there */
+    MB_PARAM_WORDS = 1 << 4,     /* encoded-words were decoded */
     MB_PARAM_DUPLICATE = 1 << 5, /* the name was there before in the same form */
     MB_PARAM_LOSSY = 1 << 6,     /* `value` lost bytes in conversion; `raw` has them */
 } MbParamFlags;

@@ -1,0 +1,297 @@
+#include <mailbatch/base/text.h>
+#include <mailbatch/mime/charset.h>
+#include <mailbatch/mime/decode.h>
+#include <mailbatch/mime/words.h>
+#include <string.h>
+
+#define WORD_MAX      75 /* RFC 2047, 2 */
+#define LABEL_MAX     64
+#define HEADER_LENGTH 3 /* "=?" and the "?" behind the charset */
+
+/* An encoded-word in the value: offsets from the value's start. */
+typedef struct {
+    size_t start, end;
+    size_t charset, charset_length;
+    size_t text, text_length;
+    bool base64;
+} Word;
+
+/* Adjacent words of one charset, not converted yet. */
+typedef struct {
+    const char *value;
+    size_t length;
+    GString *out;
+    MbFlaws *flaws;
+    GString *bytes;
+    char charset[LABEL_MAX];
+    size_t start, end; /* where they stand; `end` 0: there is none */
+} Decoder;
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+bool mb_words_needed(const char *value, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        uint8_t c = (uint8_t)value[i];
+
+        if (c >= 0x80 || c == '\n' || c == '\r' || c == 0)
+            return true;
+        if (c == '=' && i + 1 < length && value[i + 1] == '?')
+            return true;
+    }
+    return false;
+}
+
+/* Flaws of a charset stand at the words they came from. */
+static void note_at(Decoder *decoder, const MbFlaws *found, size_t start, size_t end)
+{
+    for (size_t i = 0; i < mb_flaws_count(found); i++)
+        mb_flaws_add(decoder->flaws, mb_flaws_at(found, i)->kind, start, end - start);
+}
+
+static bool has_control(const GString *text, size_t from)
+{
+    for (size_t i = from; i < text->len; i++) {
+        uint8_t c = (uint8_t)text->str[i];
+
+        if ((c < ' ' && c != '\t') || c == 0x7F)
+            return true;
+    }
+    return false;
+}
+
+static void flush(Decoder *decoder)
+{
+    g_auto(MbFlaws) found = {0};
+    size_t before = decoder->out->len;
+
+    if (decoder->end == 0)
+        return;
+    mb_charset_to_utf8(decoder->charset, decoder->bytes->str, decoder->bytes->len, decoder->out,
+                       NULL, decoder->flaws != NULL ? &found : NULL);
+    note_at(decoder, &found, decoder->start, decoder->end);
+    if (decoder->flaws != NULL && has_control(decoder->out, before))
+        mb_flaws_add(decoder->flaws, MB_FLAW_WORD_CONTROL, decoder->start,
+                     decoder->end - decoder->start);
+    g_string_truncate(decoder->bytes, 0);
+    decoder->end = 0;
+}
+
+/* Text outside words: line ends of folds go, bytes above 0x7F are converted. */
+static void put_literal(Decoder *decoder, size_t start, size_t end)
+{
+    g_autoptr(GString) raw = NULL;
+    const char *value = decoder->value;
+    g_auto(MbFlaws) found = {0};
+    size_t at = start;
+
+    if (memchr(value + start, '\0', end - start) != NULL)
+        mb_flaws_add(decoder->flaws, MB_FLAW_RAW_NUL, start, end - start);
+    raw = g_string_sized_new(end - start);
+    while (at < end) {
+        const char *line_end = memchr(value + at, '\n', end - at);
+        size_t stop = line_end != NULL ? (size_t)(line_end - value) : end;
+        size_t solid = stop;
+
+        if (line_end != NULL && solid > at && value[solid - 1] == '\r')
+            solid--;
+        g_string_append_len(raw, value + at, (gssize)(solid - at));
+        at = line_end != NULL ? stop + 1 : end;
+    }
+    if (!mb_text_is_ascii(raw->str, raw->len))
+        mb_flaws_add(decoder->flaws, MB_FLAW_RAW_8BIT, start, end - start);
+    mb_charset_to_utf8(NULL, raw->str, raw->len, decoder->out, NULL, &found);
+    note_at(decoder, &found, start, end);
+}
+
+/* Where the encoded text that begins at `at` ends: at "?=", unless another word begins before. */
+static bool find_text_end(const Decoder *decoder, size_t at, size_t *end)
+{
+    const char *value = decoder->value;
+
+    for (; at + 1 < decoder->length; at++) {
+        if (value[at] == '?' && value[at + 1] == '=') {
+            *end = at;
+            return true;
+        }
+        if (value[at] == '=' && value[at + 1] == '?' &&
+            (at + 2 == decoder->length || value[at + 2] != '='))
+            return false;
+    }
+    return false;
+}
+
+/* The word that begins at `at`, where "=?" stands. */
+static bool find_word(const Decoder *decoder, size_t at, Word *word)
+{
+    const char *value = decoder->value;
+    size_t last = MIN(decoder->length, at + 2 + LABEL_MAX);
+    size_t mark = at + 2;
+    size_t end;
+
+    while (mark < last && value[mark] != '?' && !is_blank(value[mark]))
+        mark++;
+    if (mark + 3 > decoder->length || mark == at + 2 || value[mark] != '?' ||
+        value[mark + 2] != '?')
+        return false;
+    if (strchr("bBqQ", value[mark + 1]) == NULL || value[mark + 1] == '\0')
+        return false;
+    if (!find_text_end(decoder, mark + HEADER_LENGTH, &end))
+        return false;
+    word->start = at;
+    word->end = end + 2;
+    word->charset = at + 2;
+    word->charset_length = mark - word->charset;
+    word->text = mark + HEADER_LENGTH;
+    word->text_length = end - word->text;
+    word->base64 = g_ascii_tolower(value[mark + 1]) == 'b';
+    return true;
+}
+
+static void decode_q(Decoder *decoder, const Word *word)
+{
+    const char *text = decoder->value + word->text;
+
+    for (size_t i = 0; i < word->text_length; i++) {
+        if (text[i] == '_') {
+            g_string_append_c(decoder->bytes, ' ');
+        } else if (text[i] == '\r' || text[i] == '\n') {
+            continue;
+        } else if (text[i] != '=') {
+            g_string_append_c(decoder->bytes, text[i]);
+        } else if (i + 2 < word->text_length && g_ascii_isxdigit(text[i + 1]) &&
+                   g_ascii_isxdigit(text[i + 2])) {
+            int byte = g_ascii_xdigit_value(text[i + 1]) << 4 | g_ascii_xdigit_value(text[i + 2]);
+
+            g_string_append_c(decoder->bytes, (char)byte);
+            i += 2;
+        } else {
+            mb_flaws_add(decoder->flaws, MB_FLAW_QP_BAD_ESCAPE, word->text + i, 1);
+            g_string_append_c(decoder->bytes, '=');
+        }
+    }
+}
+
+static void decode_b(Decoder *decoder, const Word *word)
+{
+    g_auto(MbFlaws) found = {0};
+
+    mb_decode(MB_ENCODING_BASE64, decoder->value + word->text, word->text_length, decoder->bytes,
+              decoder->flaws != NULL ? &found : NULL);
+    if (decoder->flaws != NULL)
+        mb_flaws_add_all(decoder->flaws, &found, word->text);
+}
+
+/* Whether UTF-8 ends within a character. */
+static bool ends_inside(const GString *bytes)
+{
+    size_t back = 0;
+    uint8_t lead;
+
+    while (back < 3 && back < bytes->len &&
+           ((uint8_t)bytes->str[bytes->len - 1 - back] & 0xC0) == 0x80)
+        back++;
+    if (back >= bytes->len)
+        return false;
+    lead = (uint8_t)bytes->str[bytes->len - 1 - back];
+    return lead >= 0xF0 ? back < 3 : lead >= 0xE0 ? back < 2 : lead >= 0xC0 && back < 1;
+}
+
+static void note_form(Decoder *decoder, const Word *word)
+{
+    const char *value = decoder->value;
+    size_t length = word->end - word->start;
+
+    if (length > WORD_MAX)
+        mb_flaws_add(decoder->flaws, MB_FLAW_WORD_LONG, word->start, length);
+    for (size_t i = 0; i < word->text_length; i++) {
+        if (is_blank(value[word->text + i])) {
+            mb_flaws_add(decoder->flaws, MB_FLAW_WORD_BLANK, word->text + i, 1);
+            break;
+        }
+    }
+    if ((word->start > 0 && !is_blank(value[word->start - 1]) && value[word->start - 1] != '(') ||
+        (word->end < decoder->length && !is_blank(value[word->end]) && value[word->end] != ')'))
+        mb_flaws_add(decoder->flaws, MB_FLAW_WORD_GLUED, word->start, length);
+}
+
+static void put_word(Decoder *decoder, const Word *word)
+{
+    const char *label = decoder->value + word->charset;
+    const char *language = memchr(label, '*', word->charset_length);
+    size_t length = language != NULL ? (size_t)(language - label) : word->charset_length;
+
+    if (decoder->flaws != NULL)
+        note_form(decoder, word);
+    if (decoder->end != 0 && (strlen(decoder->charset) != length ||
+                              g_ascii_strncasecmp(decoder->charset, label, length) != 0))
+        flush(decoder);
+    if (decoder->end == 0) {
+        decoder->start = word->start;
+        length = MIN(length, LABEL_MAX - 1);
+        memcpy(decoder->charset, label, length);
+        decoder->charset[length] = '\0';
+    } else if (g_ascii_strcasecmp(decoder->charset, "utf-8") == 0 && ends_inside(decoder->bytes)) {
+        mb_flaws_add(decoder->flaws, MB_FLAW_WORD_SPLIT, word->start, word->end - word->start);
+    }
+    if (word->base64)
+        decode_b(decoder, word);
+    else
+        decode_q(decoder, word);
+    decoder->end = word->end;
+}
+
+/* Blanks between two words are not shown (RFC 2047, 6.2). */
+static bool only_blanks(const char *value, size_t start, size_t end)
+{
+    while (start < end && is_blank(value[start]))
+        start++;
+    return start == end;
+}
+
+static void put_between(Decoder *decoder, size_t start, size_t end, bool before_word)
+{
+    if (start == end)
+        return;
+    if (before_word && decoder->end != 0 && only_blanks(decoder->value, start, end))
+        return;
+    flush(decoder);
+    put_literal(decoder, start, end);
+}
+
+void mb_words_decode(const char *value, size_t length, GString *out, MbFlaws *flaws)
+{
+    Decoder decoder = {.value = value, .length = length, .out = out, .flaws = flaws};
+    g_autoptr(GString) bytes = NULL;
+    size_t literal = 0;
+    size_t at = 0;
+
+    if (!mb_words_needed(value, length)) {
+        g_string_append_len(out, value, (gssize)length);
+        return;
+    }
+    bytes = decoder.bytes = g_string_new(NULL);
+    while (at < length) {
+        const char *mark = memchr(value + at, '=', length - at);
+        Word word;
+
+        if (mark == NULL)
+            break;
+        at = (size_t)(mark - value);
+        if (at + 1 >= length || value[at + 1] != '?') {
+            at++;
+        } else if (find_word(&decoder, at, &word)) {
+            put_between(&decoder, literal, word.start, true);
+            put_word(&decoder, &word);
+            literal = at = word.end;
+        } else {
+            mb_flaws_add(flaws, MB_FLAW_WORD_MALFORMED, at, 2);
+            at += 2;
+        }
+    }
+    put_between(&decoder, literal, length, false);
+    flush(&decoder);
+}
