@@ -174,9 +174,11 @@ static bool fetch(PdRun *run, GError **error)
 /* All is archived by now: without deletions a QUIT that fails is worth a warning, and no more. */
 static bool quit(PdRun *run, GError **error)
 {
+    guint timeout_ms = run->options->account->timeout_ms;
     g_autoptr(GError) failed = NULL;
 
-    mb_pump_set_idle(run->pump, QUIT_IDLE_MS);
+    if (timeout_ms == 0 || timeout_ms > QUIT_IDLE_MS)
+        mb_pump_set_idle(run->pump, QUIT_IDLE_MS);
     mb_pop3_session_quit(run->session);
     while (!run->closed) {
         if (pd_run_step(run, &failed))
@@ -190,9 +192,43 @@ static bool quit(PdRun *run, GError **error)
     return true;
 }
 
+/* ---- the run ---- */
+
+/* An archive that exists is opened first, so that its lock tells before the server is asked; a new
+ * one is made once the login has succeeded, so that a mistyped password leaves no folder behind. */
+static bool open_archive(PdRun *run, GError **error)
+{
+    const PdFetchOptions *options = run->options;
+    PdArchiveOptions open = {
+        .path = options->archive,
+        .host = options->account->host,
+        .user = options->account->user,
+        .segment_size = options->segment_size,
+        .compress = options->compress,
+    };
+    const PdRecovery *recovery;
+
+    if (run->archive != NULL)
+        return true;
+    if (options->dry_run) {
+        if (!g_file_test(options->archive, G_FILE_TEST_EXISTS))
+            return true;
+        run->archive = pd_archive_open_existing(options->archive, PD_OPEN_READ, error);
+        return run->archive != NULL;
+    }
+    run->archive = pd_archive_open(&open, error);
+    if (run->archive == NULL)
+        return false;
+    recovery = pd_archive_recovery(run->archive);
+    for (guint i = 0; recovery->notes != NULL && i < recovery->notes->len; i++)
+        mb_log_warning("%s: %s", options->archive,
+                       (const char *)g_ptr_array_index(recovery->notes, i));
+    return true;
+}
+
 static bool work(PdRun *run, GError **error)
 {
-    if (!pd_run_connect(run, error) || !list(run, error))
+    if (!pd_run_connect(run, error) || !open_archive(run, error) || !list(run, error))
         return false;
     if (!run->want_more)
         sum_listing(run);
@@ -208,36 +244,6 @@ static bool work(PdRun *run, GError **error)
     if (run->options->delete_archived && !run->stopping && !pd_remove_ask(run, error))
         return false;
     return quit(run, error);
-}
-
-/* ---- the run ---- */
-
-static bool open_archive(PdRun *run, GError **error)
-{
-    const PdFetchOptions *options = run->options;
-    PdArchiveOptions open = {
-        .path = options->archive,
-        .host = options->account->host,
-        .user = options->account->user,
-        .segment_size = options->segment_size,
-        .compress = options->compress,
-    };
-    const PdRecovery *recovery;
-
-    if (options->dry_run) {
-        if (!g_file_test(options->archive, G_FILE_TEST_EXISTS))
-            return true;
-        run->archive = pd_archive_open_existing(options->archive, PD_OPEN_READ, error);
-        return run->archive != NULL;
-    }
-    run->archive = pd_archive_open(&open, error);
-    if (run->archive == NULL)
-        return false;
-    recovery = pd_archive_recovery(run->archive);
-    for (guint i = 0; recovery->notes != NULL && i < recovery->notes->len; i++)
-        mb_log_warning("%s: %s", options->archive,
-                       (const char *)g_ptr_array_index(recovery->notes, i));
-    return true;
 }
 
 /* A server that wants time between two logins says so (RFC 2449, 6.5). */
@@ -292,7 +298,8 @@ bool pd_fetch_run(const PdFetchOptions *options, PdFetchSummary *summary, GError
 
     *summary = (PdFetchSummary){0};
     pd_report_init(&run.report, options);
-    good = open_archive(&run, error) && run_sessions(&run, error);
+    good = (!g_file_test(options->archive, G_FILE_TEST_EXISTS) || open_archive(&run, error)) &&
+           run_sessions(&run, error);
     if (good)
         count_lost(&run);
     pd_archive_free(run.archive);
