@@ -183,7 +183,7 @@ static void begin_field(MbScan *scan, size_t name_length, size_t value)
     scan->state = SCAN_IN_FIELD;
 }
 
-static void note_line_end(MbScan *scan, const ScanLine *line)
+void scan_note_line_end(MbScan *scan, const ScanLine *line)
 {
     ScanBlock *block = &scan->block;
     uint64_t end = scan_offset(scan, line->end);
@@ -219,7 +219,7 @@ static bool in_line(MbScan *scan)
     if (!is_whole)
         return false;
     take_text(scan, line.end);
-    note_line_end(scan, &line);
+    scan_note_line_end(scan, &line);
     scan_value_add(scan, scan->bytes + line.end, line.next - line.end);
     scan->at = line.next;
     if (scan->state == SCAN_IN_FIELD) {
@@ -287,9 +287,7 @@ void scan_header_window_ends(MbScan *scan)
     check_nuls(scan, scan_offset(scan, scan->at));
 }
 
-/* What the block's bytes before the body are: header up to `header_end`, separator up to
- * `separator_end`; the part gets its ranges. */
-static void settle(MbScan *scan, uint64_t header_end, uint64_t separator_end)
+void scan_settle(MbScan *scan, uint64_t header_end, uint64_t separator_end)
 {
     ScanBlock *block = &scan->block;
     MbPart *part = mb_tree_part_mutable(scan->tree, block->part);
@@ -311,7 +309,7 @@ static void body_at_junk(MbScan *scan)
     MbField *field;
 
     if (block->blank_fold == SCAN_NOWHERE) {
-        settle(scan, junk, junk);
+        scan_settle(scan, junk, junk);
         if (block->fields > 0)
             scan_defect(scan, MB_DEFECT_NO_SEPARATOR, block->part, junk, 0, NULL);
     } else {
@@ -319,7 +317,7 @@ static void body_at_junk(MbScan *scan)
             field = &scan->tree->fields.items[block->field];
             field->length = block->blank_fold - field->offset;
         }
-        settle(scan, block->blank_fold, junk);
+        scan_settle(scan, block->blank_fold, junk);
         scan_defect(scan, MB_DEFECT_BLANK_SEPARATOR, block->part, block->blank_fold,
                     junk - block->blank_fold, NULL);
     }
@@ -359,123 +357,19 @@ static bool separator_line(MbScan *scan, const ScanLine *line)
         body_at_junk(scan);
         return true;
     }
-    note_line_end(scan, line);
+    scan_note_line_end(scan, line);
     scan->at = line->next;
     if (block->junk == SCAN_NOWHERE) {
-        settle(scan, from, start.start);
+        scan_settle(scan, from, start.start);
     } else {
         start.junk_end = from;
-        settle(scan, block->junk, block->junk);
+        scan_settle(scan, block->junk, block->junk);
         part = mb_tree_part_mutable(scan->tree, block->part);
         part->header.length = from - block->start;
         part->separator = (MbRange){from, start.start - from};
         part->body.offset = start.start;
     }
     scan_body_begin(scan, block->part, &start);
-    return true;
-}
-
-/* Blank lines before a message's header wait: a field behind them makes them a gap; otherwise the
- * first of them is the separator of a message without header. */
-static void blank_line(MbScan *scan, const ScanLine *line)
-{
-    ScanBlock *block = &scan->block;
-
-    note_line_end(scan, line);
-    if (block->blanks == SCAN_NOWHERE) {
-        block->blanks = scan_offset(scan, scan->at);
-        block->blanks_end = scan_offset(scan, line->next);
-    }
-    scan->at = line->next;
-    block->line = scan_offset(scan, scan->at);
-}
-
-static void body_at_blanks(MbScan *scan)
-{
-    ScanBlock *block = &scan->block;
-    ScanBodyStart start = {.start = block->blanks_end, .junk = SCAN_NOWHERE};
-
-    if (scan_offset(scan, scan->at) > start.start)
-        start.eol = block->last_eol;
-    block->start = block->blanks;
-    settle(scan, block->blanks, block->blanks_end);
-    scan_body_begin(scan, block->part, &start);
-}
-
-static void skip_blanks(MbScan *scan)
-{
-    ScanBlock *block = &scan->block;
-    uint64_t here = scan_offset(scan, scan->at);
-
-    if (block->blanks == SCAN_NOWHERE)
-        return;
-    scan_emit(scan, MB_BYTES_GAP, block->part, here);
-    scan_defect(scan, MB_DEFECT_LEADING_BLANK, block->part, block->blanks, here - block->blanks,
-                NULL);
-    block->start = here;
-    block->blanks = SCAN_NOWHERE;
-}
-
-/* Whether the bytes at `at` begin with `text`. */
-static ScanVerdict begins_with(const MbScan *scan, size_t at, const char *text)
-{
-    size_t length = strlen(text);
-    size_t here = MIN(scan->length - at, length);
-
-    if (memcmp(scan->bytes + at, text, here) != 0)
-        return SCAN_NO;
-    return here == length ? SCAN_YES : scan->is_final ? SCAN_NO : SCAN_MORE;
-}
-
-static void begin_framing(MbScan *scan, size_t length, bool is_odd)
-{
-    ScanBlock *block = &scan->block;
-
-    skip_blanks(scan);
-    if (is_odd)
-        scan_defect(scan, length == 3 ? MB_DEFECT_BOM : MB_DEFECT_FROM_LINE, block->part,
-                    scan_offset(scan, scan->at), length, NULL);
-    scan->at += length;
-}
-
-/* What may stand before a message's header: BOM, From_ lines. SCAN_NO: the header begins. */
-static ScanVerdict leading_line(MbScan *scan)
-{
-    ScanBlock *block = &scan->block;
-    bool is_root = mb_tree_part(scan->tree, block->part)->parent == MB_TREE_NONE;
-    ScanVerdict verdict = SCAN_NO;
-
-    if (scan->bytes[scan->at] == 0xEF) {
-        verdict = begins_with(scan, scan->at, "\xEF\xBB\xBF");
-        if (verdict == SCAN_YES) {
-            begin_framing(scan, 3, true);
-            scan_emit(scan, MB_BYTES_FRAMING, block->part, scan_offset(scan, scan->at));
-            block->start = block->line = scan_offset(scan, scan->at);
-        }
-    } else if (scan->bytes[scan->at] == 'F' || scan->bytes[scan->at] == '>') {
-        bool is_quoted = scan->bytes[scan->at] == '>';
-
-        verdict = begins_with(scan, scan->at, is_quoted ? ">From " : "From ");
-        if (verdict == SCAN_YES) {
-            begin_framing(scan, is_quoted ? 6 : 5, is_quoted || block->is_framed || !is_root);
-            block->is_framed = true;
-            scan->state = SCAN_IN_FRAMING;
-        }
-    }
-    return verdict;
-}
-
-static bool in_framing(MbScan *scan)
-{
-    ScanLine line;
-    bool is_whole = scan_line_end(scan, scan->at, &line);
-
-    scan->at = is_whole ? line.next : line.end;
-    if (!is_whole)
-        return false;
-    scan_emit(scan, MB_BYTES_FRAMING, scan->block.part, scan_offset(scan, scan->at));
-    scan->block.start = scan->block.line = scan_offset(scan, scan->at);
-    scan->state = SCAN_AT_LINE;
     return true;
 }
 
@@ -500,24 +394,29 @@ static bool text_line(MbScan *scan)
     ScanBlock *block = &scan->block;
     size_t name_length = 0;
     size_t value = 0;
-    ScanVerdict verdict = scan_name_at(scan, scan->at, &name_length, &value);
+    bool is_leading = block->is_message && block->is_leading;
+    ScanVerdict verdict = is_leading ? scan_lead_bom(scan) : SCAN_NO;
 
+    if (verdict == SCAN_NO)
+        verdict = scan_name_at(scan, scan->at, &name_length, &value);
+    else if (verdict == SCAN_YES)
+        return true;
     if (verdict == SCAN_MORE)
         return false;
     if (verdict == SCAN_YES && block->junk_lines > 1 &&
         !is_well_known(scan->bytes + scan->at, name_length))
         verdict = SCAN_NO;
-    if (verdict == SCAN_NO && block->is_message && block->is_leading) {
-        verdict = leading_line(scan);
+    if (verdict == SCAN_NO && is_leading) {
+        verdict = scan_lead_from(scan);
         if (verdict != SCAN_NO)
             return verdict == SCAN_YES;
         if (block->blanks != SCAN_NOWHERE) {
-            body_at_blanks(scan);
+            scan_lead_body(scan);
             return true;
         }
     }
     if (verdict == SCAN_YES) {
-        skip_blanks(scan);
+        scan_lead_skip(scan);
         begin_field(scan, name_length, value);
         return true;
     }
@@ -550,7 +449,7 @@ static bool at_line(MbScan *scan)
     if (verdict == SCAN_NO)
         return text_line(scan);
     if (block->is_message && block->is_leading) {
-        blank_line(scan, &line);
+        scan_lead_blank(scan, &line);
         return true;
     }
     return separator_line(scan, &line);
@@ -561,7 +460,7 @@ bool scan_header_step(MbScan *scan)
     switch (scan->state) {
     case SCAN_IN_FIELD:
     case SCAN_IN_JUNK: return in_line(scan);
-    case SCAN_IN_FRAMING: return in_framing(scan);
+    case SCAN_IN_FRAMING: return scan_lead_framing(scan);
     default: return at_line(scan);
     }
 }
@@ -576,7 +475,7 @@ uint64_t scan_block_cut(MbScan *scan, uint64_t end, bool by_delimiter)
         if (block->junk != SCAN_NOWHERE)
             body_at_junk(scan);
         else
-            body_at_blanks(scan);
+            scan_lead_body(scan);
         if (scan->state == SCAN_AT_BODY)
             return scan_region_end(scan, by_delimiter ? end - scan->region.line_start_eol : end,
                                    by_delimiter);
@@ -585,7 +484,7 @@ uint64_t scan_block_cut(MbScan *scan, uint64_t end, bool by_delimiter)
     close_field(scan, end);
     if (scan->state == SCAN_IN_FRAMING)
         block->start = end;
-    settle(scan, end, end);
+    scan_settle(scan, end, end);
     if (block->fields > 0)
         scan_defect(scan, MB_DEFECT_HEADER_CUT, block->part, end, 0, NULL);
     scan_body_none(scan, block->part);

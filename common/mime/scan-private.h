@@ -1,6 +1,7 @@
 /*
  * The scanner's state, shared by its files:
  *   scan.c         the window, the loop, the beginning and the end
+ *   scan-lead.c    what stands before a message's header
  *   scan-header.c  header blocks, line by line
  *   scan-type.c    what a header block says about structure: type, encoding, boundaries
  *   scan-body.c    regions: body, preamble, epilogue, gap; containers opened and left
@@ -211,6 +212,20 @@ uint64_t scan_block_cut(MbScan *scan, uint64_t end, bool by_delimiter);
 
 /* Whether a field begins at `at`; then its name's length and where its value begins. */
 ScanVerdict scan_name_at(MbScan *scan, size_t at, size_t *name_length, size_t *value);
+
+void scan_note_line_end(MbScan *scan, const ScanLine *line);
+
+/* What the block's bytes before the body are: header up to `header_end`, separator up to
+ * `separator_end`; the part gets its ranges. */
+void scan_settle(MbScan *scan, uint64_t header_end, uint64_t separator_end);
+
+/* scan-lead.c */
+ScanVerdict scan_lead_bom(MbScan *scan);  /* SCAN_YES: it was one, and is behind us */
+ScanVerdict scan_lead_from(MbScan *scan); /* SCAN_YES: a From_ line, read by scan_lead_framing() */
+bool scan_lead_framing(MbScan *scan);
+void scan_lead_blank(MbScan *scan, const ScanLine *line);
+void scan_lead_skip(MbScan *scan); /* a field follows the blank lines */
+void scan_lead_body(MbScan *scan); /* none does: the first was the separator */
 
 /* scan-type.c */
 void scan_values_reset(MbScan *scan);
