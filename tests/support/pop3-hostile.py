@@ -109,13 +109,16 @@ class Server:
         self.send(b"+OK bye\r\n")
         raise Gone
 
+    def unknown(self, _):
+        self.send(b"-ERR unknown command\r\n")
+
     def serve(self):
         self.deleted = set(GONE)
         self.greeting(None)
         while True:
             words = self.line().split()
             verb = words[0].decode().lower()
-            getattr(self, "passw" if verb == "pass" else verb)(words)
+            getattr(self, {"pass": "passw"}.get(verb, verb), self.unknown)(words)
 
 
 GONE = set()  # what a QUIT has deleted for good
@@ -192,6 +195,11 @@ def drip(server, _):
         time.sleep(0.2)
 
 
+def slow(server, words):
+    time.sleep(0.2)
+    Server.retr(server, words)
+
+
 def pieces(server, words):
     """Every byte in a packet of its own."""
     server.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -210,6 +218,7 @@ SCENARIOS = {
     "greeting-escape": {"greeting": say(b"\033]0;owned\007\033[31mred\r\n")},
     "greeting-refused": {"greeting": say_and_go(b"-ERR closed for today\r\n")},
     "greeting-end": {"greeting": say_and_go(b"+O")},
+    "capa-expire": {"capa": say(b"+OK\r\nUSER\r\nUIDL\r\nEXPIRE 0\r\n.\r\n")},
     "capa-endless": {"capa": endless(b"+OK\r\n", b"FEATURE\r\n")},
     "capa-one-line": {"capa": endless(b"+OK\r\n", b"x")},
     "stls-surplus": {"stls": say(b"+OK begin\r\n+OK injected\r\n")},
@@ -247,6 +256,7 @@ SCENARIOS = {
     "retr-odd": {"retr": on_second(b"+OK\r\nA\n.\nB\rC\0\xff\r\n..\r\n.x\r\n.\r\n")},
     "retr-endless": {"retr": endless(b"+OK\r\n", b"x" * 76 + b"\r\n")},
     "retr-pieces": {"retr": pieces},
+    "retr-slow": {"retr": slow},
     "retr-silent": {"retr": silence},
     "retr-drip": {"retr": drip},
     "retr-fin": {"retr": bare_fin_in_retr},

@@ -117,6 +117,7 @@ static void refused(PdRun *run, const MbPop3Event *event)
         break;
     case MB_POP3_STAGE_UIDL: run->uidl_refused = true; break;
     case MB_POP3_STAGE_DELE: g_hash_table_add(run->refused, GSIZE_TO_POINTER(event->number)); break;
+    case MB_POP3_STAGE_QUIT: break; /* what CLOSED says next */
     default:
         text = mb_text_printable(event->text, event->text_length);
         mb_log_warning("%s: %s refused: %s", mb_stream_name(run->stream),

@@ -5,10 +5,10 @@
 #include <mailbatch/base/option.h>
 
 static const MbCommand commands[] = {
-    {"fetch", "[OPTION…] ARCHIVE", "fetch what is not yet archived", pd_fetch_main},
-    {"list", "[OPTION…] ARCHIVE", "what is archived", pd_list_main},
-    {"verify", "[OPTION…] ARCHIVE", "whether all of it is there, byte for byte", pd_verify_main},
-    {"extract", "[OPTION…] ARCHIVE [MEMBER…]", "messages as files, mbox or Maildir",
+    {"fetch", "[OPTION]... ARCHIVE", "fetch what is not yet archived", pd_fetch_main},
+    {"list", "[OPTION]... ARCHIVE", "what is archived", pd_list_main},
+    {"verify", "[OPTION]... ARCHIVE", "whether all of it is there, byte for byte", pd_verify_main},
+    {"extract", "[OPTION]... ARCHIVE [MEMBER]...", "messages as files, mbox or Maildir",
      pd_extract_main},
     {"seal", "ARCHIVE", "close and compress the open segment now", pd_seal_main},
     {"rebuild", "ARCHIVE", "make the catalog anew from the segments", pd_rebuild_main},

@@ -8,7 +8,39 @@
 
 #define QUIT_IDLE_MS 60000
 
-G_DEFINE_QUARK(pd - fetch - error - quark, pd_fetch_error)
+G_DEFINE_QUARK(pd_fetch_error, pd_fetch_error)
+
+/* An archive that exists is opened first, so that its lock tells before the server is asked; a new
+ * one is made once there is a listing, so that a mistyped password leaves no folder behind. */
+static bool open_archive(PdRun *run, GError **error)
+{
+    const PdFetchOptions *options = run->options;
+    PdArchiveOptions open = {
+        .path = options->archive,
+        .host = options->account->host,
+        .user = options->account->user,
+        .segment_size = options->segment_size,
+        .compress = options->compress,
+    };
+    const PdRecovery *recovery;
+
+    if (run->archive != NULL)
+        return true;
+    if (options->dry_run) {
+        if (!g_file_test(options->archive, G_FILE_TEST_EXISTS))
+            return true;
+        run->archive = pd_archive_open_existing(options->archive, PD_OPEN_READ, error);
+        return run->archive != NULL;
+    }
+    run->archive = pd_archive_open(&open, error);
+    if (run->archive == NULL)
+        return false;
+    recovery = pd_archive_recovery(run->archive);
+    for (guint i = 0; recovery->notes != NULL && i < recovery->notes->len; i++)
+        mb_log_warning("%s: %s", options->archive,
+                       (const char *)g_ptr_array_index(recovery->notes, i));
+    return true;
+}
 
 /* ---- the listing ---- */
 
@@ -26,7 +58,6 @@ static bool list(PdRun *run, GError **error)
         .limit = run->options->limit,
         .skip_unnamed = run->want_more,
         .copies = copies,
-        .user = run->archive,
     };
 
     run->plan = pd_plan_new();
@@ -34,12 +65,20 @@ static bool list(PdRun *run, GError **error)
     mb_pop3_session_ask_uidl(run->session);
     if (!pd_run_settle(run, error))
         return false;
+    if (run->stopping) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_TEMPORARY,
+                    "%s: stopped before anything was fetched", mb_stream_name(run->stream));
+        return false;
+    }
     if (run->uidl_refused) {
         g_set_error(error, PD_FETCH_ERROR, MB_ERROR_UNAVAILABLE,
                     "%s: no UIDL: without unique-ids nothing tells archived messages from new ones",
                     mb_stream_name(run->stream));
         return false;
     }
+    if (!open_archive(run, error))
+        return false;
+    rules.user = run->archive;
     pd_plan_decide(run->plan, &rules);
     run->asked = run->answered = pd_run_next_item(run, 0);
     mb_log_note("%s: %zu messages listed, %" G_GUINT64_FORMAT " known, %" G_GUINT64_FORMAT
@@ -165,8 +204,8 @@ static bool fetch(PdRun *run, GError **error)
     }
     g_clear_pointer(&run->progress, mb_progress_free);
     if (run->summary->without_uidl > 0)
-        mb_log_warning("%s: %" G_GUINT64_FORMAT " messages have no usable unique-id: every run "
-                       "archives them again",
+        mb_log_warning("%s: no usable unique-id for %" G_GUINT64_FORMAT
+                       " of the messages: every run archives them again",
                        mb_stream_name(run->stream), run->summary->without_uidl);
     return pd_run_commit(run, true, error);
 }
@@ -194,41 +233,9 @@ static bool quit(PdRun *run, GError **error)
 
 /* ---- the run ---- */
 
-/* An archive that exists is opened first, so that its lock tells before the server is asked; a new
- * one is made once the login has succeeded, so that a mistyped password leaves no folder behind. */
-static bool open_archive(PdRun *run, GError **error)
-{
-    const PdFetchOptions *options = run->options;
-    PdArchiveOptions open = {
-        .path = options->archive,
-        .host = options->account->host,
-        .user = options->account->user,
-        .segment_size = options->segment_size,
-        .compress = options->compress,
-    };
-    const PdRecovery *recovery;
-
-    if (run->archive != NULL)
-        return true;
-    if (options->dry_run) {
-        if (!g_file_test(options->archive, G_FILE_TEST_EXISTS))
-            return true;
-        run->archive = pd_archive_open_existing(options->archive, PD_OPEN_READ, error);
-        return run->archive != NULL;
-    }
-    run->archive = pd_archive_open(&open, error);
-    if (run->archive == NULL)
-        return false;
-    recovery = pd_archive_recovery(run->archive);
-    for (guint i = 0; recovery->notes != NULL && i < recovery->notes->len; i++)
-        mb_log_warning("%s: %s", options->archive,
-                       (const char *)g_ptr_array_index(recovery->notes, i));
-    return true;
-}
-
 static bool work(PdRun *run, GError **error)
 {
-    if (!pd_run_connect(run, error) || !open_archive(run, error) || !list(run, error))
+    if (!pd_run_connect(run, error) || !list(run, error))
         return false;
     if (!run->want_more)
         sum_listing(run);
