@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     size_t start, end;
     bool has_angle;
+    size_t name_end;                   /* where the first "<" stands */
     size_t angle_start, angle_end;     /* between "<" and ">" */
     size_t comment_start, comment_end; /* the last comment, without its parentheses */
 } Element;
@@ -89,9 +90,10 @@ static void scan_angle(Parser *parser, Element *element)
     const char *body = parser->body;
     size_t at = parser->at;
 
+    element->has_angle = true;
+    element->name_end = at;
     while (at < parser->length && (body[at] == '<' || is_blank(body[at])))
         at++;
-    element->has_angle = true;
     element->angle_start = at;
     while (at < parser->length && body[at] != '>') {
         if (body[at] == '<' || (body[at] == ',' && body[element->angle_start] != '@'))
@@ -207,12 +209,14 @@ static char *decode_name(Parser *parser, GString *raw, size_t offset, size_t *le
     g_auto(MbFlaws) found = {0};
     size_t start = 0;
 
-    for (size_t i = 0; i < raw->len; i++) {
+    while (start < raw->len && raw->str[start] == BREAK)
+        start++;
+    while (raw->len > start && raw->str[raw->len - 1] == BREAK)
+        g_string_truncate(raw, raw->len - 1);
+    for (size_t i = start; i < raw->len; i++) {
         if (raw->str[i] == BREAK)
             raw->str[i] = ' ';
     }
-    while (start < raw->len && raw->str[start] == ' ')
-        start++;
     mb_words_decode(raw->str + start, raw->len - start, name, &found);
     mb_flaws_add_all(parser->flaws, &found, offset);
     *length = name->len;
@@ -283,10 +287,8 @@ static void build_angle(Parser *parser, const Element *element, MbAddress *addre
     const char *spec;
     const char *colon;
 
-    check_quotes(parser, element->start, element->angle_start);
-    compact(parser, element->start, element->angle_start - 1, true, text);
-    while (text->len > 0 && text->str[text->len - 1] == '<')
-        g_string_truncate(text, text->len - 1);
+    check_quotes(parser, element->start, element->name_end);
+    compact(parser, element->start, element->name_end, true, text);
     address->name = decode_name(parser, text, element->start, &address->name_length);
     g_string_truncate(text, 0);
     compact(parser, element->angle_start, element->angle_end, false, text);
@@ -339,7 +341,8 @@ static void take_comment(Parser *parser, const Element *element, MbAddress *addr
     for (size_t i = element->comment_start; i < element->comment_end; i++) {
         if (parser->body[i] == '\\' && i + 1 < element->comment_end)
             i++;
-        g_string_append_c(text, parser->body[i]);
+        if (parser->body[i] != '\r' && parser->body[i] != BREAK)
+            g_string_append_c(text, parser->body[i]);
     }
     address->name = decode_name(parser, text, element->comment_start, &address->name_length);
 }

@@ -99,7 +99,7 @@ static size_t fitting(const char *value, size_t length, size_t room, bool extend
 static void put_piece(MbFold *fold, const char *piece, size_t length)
 {
     mb_fold_append(fold, ";", 1);
-    mb_fold_gap(fold, " ", 1, length);
+    mb_fold_gap(fold, " ", 1, length + 1); /* and the next one's semicolon */
     mb_fold_append(fold, piece, length);
 }
 
