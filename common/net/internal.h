@@ -83,4 +83,6 @@ int mb_tls_stream_index(void);
 MbIo mb_tls_read(MbStream *stream, void *buffer, size_t size, size_t *got, GError **error);
 MbIo mb_tls_write(MbStream *stream, const struct iovec *parts, size_t count, size_t *wrote,
                   GError **error);
+/* close_notify, when TLS is on and can still be written to. */
+void mb_tls_say_end(MbStream *stream);
 void mb_tls_close(MbStream *stream);

@@ -228,6 +228,13 @@ bool mb_stream_is_loopback(const MbStream *stream)
     return stream->is_loopback;
 }
 
+void mb_stream_end(MbStream *stream)
+{
+    mb_tls_say_end(stream);
+    stream->mute = true;
+    shutdown(stream->descriptor, SHUT_WR);
+}
+
 bool mb_stream_was_cut(const MbStream *stream)
 {
     return stream->was_cut;
@@ -253,7 +260,9 @@ short mb_stream_events(const MbStream *stream, bool want_read, bool want_write)
 
 bool mb_stream_has_pending(const MbStream *stream)
 {
-    /* With read-ahead, what is buffered may be a part of a record: only a read can tell. */
-    return stream->ssl != NULL && stream->handshake_done && !stream->read_blocked &&
-           SSL_has_pending(stream->ssl) != 0;
+    /* An end that was met behind data is still to be told, and no poll() will tell it. With
+     * read-ahead, what is buffered may be a part of a record: only a read can tell. */
+    return stream->ssl != NULL && stream->handshake_done &&
+           (stream->ended || stream->broken ||
+            (!stream->read_blocked && SSL_has_pending(stream->ssl) != 0));
 }

@@ -379,16 +379,18 @@ MbIo mb_tls_write(MbStream *stream, const struct iovec *parts, size_t count, siz
     return explain(stream, result, saved, &stream->write_wants_read, SSL_ERROR_WANT_READ, error);
 }
 
+void mb_tls_say_end(MbStream *stream)
+{
+    if (stream->ssl == NULL || !stream->handshake_done || stream->broken || stream->mute)
+        return;
+    ERR_clear_error();
+    SSL_shutdown(stream->ssl);
+}
+
 void mb_tls_close(MbStream *stream)
 {
-    if (stream->ssl != NULL) {
-        ERR_clear_error();
-        /* close_notify would flush a record whose bytes the owner was told are not written: the end
-         * of a message among them would arrive although it counts as unsent. */
-        if (stream->handshake_done && !stream->broken && !stream->mute && !stream->record_waits)
-            SSL_shutdown(stream->ssl);
-        SSL_free(stream->ssl);
-    }
+    mb_tls_say_end(stream);
+    SSL_free(stream->ssl);
     mb_tls_free(stream->tls);
     g_free(stream->session_key);
     g_free(stream->cipher);

@@ -82,6 +82,9 @@ MbIo mb_stream_read(MbStream *stream, void *buffer, size_t size, size_t *got, GE
 MbIo mb_stream_write(MbStream *stream, const struct iovec *parts, size_t count, size_t *wrote,
                      GError **error);
 
+/* Says that nothing more will be written (TLS: close_notify; then FIN); reading goes on. */
+void mb_stream_end(MbStream *stream);
+
 /* Whether the end was a FIN without TLS's close_notify: what came before may have been cut. */
 bool mb_stream_was_cut(const MbStream *stream);
 
