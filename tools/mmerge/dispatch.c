@@ -1,0 +1,459 @@
+#include "dispatch.h"
+
+#include "interrupt.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <mailbatch/base/log.h>
+#include <mailbatch/base/progress.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define BATCH          128 /* rows a claim */
+#define AHEAD          256 /* jobs out at once, a connection */
+#define NEWS_MAX       4096
+#define TRIED_AT_LEAST 50 /* before a percentage of failures means anything */
+
+typedef struct {
+    const MmRun *run;
+    MmExchange exchange;
+    GPtrArray *workers;
+    guint alive;
+    MmRows *rows;
+    MbProgress *progress;
+
+    guint ahead;      /* most jobs out at once */
+    guint out;        /* jobs that have not come back */
+    uint64_t after;   /* rows up to this one were claimed in this round */
+    bool round_over;  /* nothing to claim until something is due or released */
+    int64_t due;      /* when the earliest deferred one is; 0: none */
+    int64_t give_up;  /* waiting ends; 0: it has not begun */
+    uint64_t left;    /* --limit: rows that may still be claimed */
+    guint next_trial; /* of run->trial */
+    bool finishing;   /* senders were told */
+    bool killed;
+    GError *stopped; /* why nothing new is begun */
+} Dispatch;
+
+static int64_t now_s(void)
+{
+    return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+/* Takes `error`; the first reason stands. */
+static void stop_take(Dispatch *dispatch, GError *error)
+{
+    if (dispatch->stopped == NULL)
+        dispatch->stopped = error;
+    else
+        g_error_free(error);
+}
+
+/* --- claims become jobs ------------------------------------------------------------------- */
+
+static bool add_job(Dispatch *dispatch, MmClaim *claim, GError **error)
+{
+    MmRow *row = NULL;
+    MmJob *job;
+    MbNext next = mm_rows_find(dispatch->rows, claim->number, &row, error);
+
+    if (next == MB_NEXT && dispatch->run->ledger != NULL &&
+        memcmp(row->digest, claim->digest, sizeof claim->digest) != 0) {
+        mm_row_free(row);
+        next = MB_END;
+    }
+    if (next != MB_NEXT) {
+        if (next == MB_END)
+            g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
+                        "%s: row %" G_GUINT64_FORMAT
+                        ": it has changed since the run began: start it again",
+                        mm_campaign_csv_path(dispatch->run->campaign), claim->number);
+        mm_claim_free(claim);
+        return false;
+    }
+    job = mm_job_new(claim);
+    job->owned = row;
+    job->destroy = (GDestroyNotify)mm_row_free;
+    mb_queue_push(dispatch->exchange.jobs, job);
+    dispatch->out++;
+    return true;
+}
+
+static MmClaim *trial_claim(const MmRun *run, uint64_t number)
+{
+    MmClaim *claim = g_new0(MmClaim, 1);
+
+    claim->number = number;
+    claim->attempt = 1;
+    claim->n_entries = 1;
+    claim->entries = g_malloc0(sizeof *claim->entries);
+    claim->entries[0].address = g_strdup(run->options->redirect_to);
+    return claim;
+}
+
+static GPtrArray *trial_claims(Dispatch *dispatch, guint n)
+{
+    const GArray *trial = dispatch->run->trial;
+    GPtrArray *claims = g_ptr_array_new();
+
+    for (; claims->len < n && dispatch->next_trial < trial->len; dispatch->next_trial++)
+        g_ptr_array_add(claims, trial_claim(dispatch->run,
+                                            g_array_index(trial, uint64_t, dispatch->next_trial)));
+    return claims;
+}
+
+/* The next claims, in the CSV's order; a second round takes what was released or is due again. */
+static GPtrArray *next_claims(Dispatch *dispatch, guint n, GError **error)
+{
+    const MmRun *run = dispatch->run;
+    unsigned tries = (unsigned)run->options->retry;
+    GPtrArray *claims;
+
+    if (run->ledger == NULL)
+        return trial_claims(dispatch, n);
+    claims = mm_ledger_claim(run->ledger, n, dispatch->after, tries, now_s(), error);
+    if (claims != NULL && claims->len == 0 && dispatch->after > 0) {
+        g_ptr_array_unref(claims);
+        dispatch->after = 0;
+        claims = mm_ledger_claim(run->ledger, n, 0, tries, now_s(), error);
+    }
+    if (claims != NULL)
+        g_ptr_array_set_free_func(claims, NULL);
+    return claims;
+}
+
+static bool refill(Dispatch *dispatch, GError **error)
+{
+    while (!dispatch->round_over && dispatch->left > 0 &&
+           dispatch->out + BATCH <= dispatch->ahead) {
+        g_autoptr(GPtrArray) claims =
+            next_claims(dispatch, (guint)MIN(BATCH, dispatch->left), error);
+        bool good = true;
+
+        if (claims == NULL)
+            return false;
+        dispatch->round_over = claims->len == 0;
+        for (guint i = 0; i < claims->len; i++) {
+            MmClaim *claim = claims->pdata[i];
+            dispatch->after = claim->number;
+            dispatch->left--;
+            if (good)
+                good = add_job(dispatch, claim, error);
+            else
+                mm_claim_free(claim);
+        }
+        if (!good)
+            return false;
+        for (guint i = 0; i < dispatch->workers->len && claims->len > 0; i++)
+            mm_worker_wake(dispatch->workers->pdata[i]);
+    }
+    /* Asking costs a commit: only once nothing else is on its way. */
+    if (dispatch->round_over && dispatch->out == 0 && dispatch->due == 0 &&
+        dispatch->run->ledger != NULL) {
+        GError *failed = NULL;
+        dispatch->due = mm_ledger_next_due(dispatch->run->ledger,
+                                           (unsigned)dispatch->run->options->retry, &failed);
+        if (failed != NULL) {
+            g_propagate_error(error, failed);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- jobs come back ----------------------------------------------------------------------- */
+
+static void check_failures(Dispatch *dispatch)
+{
+    const MmSendOptions *options = dispatch->run->options;
+    uint64_t refused = mm_summary_count(dispatch->run->summary, MM_REFUSED);
+    uint64_t tried = mm_summary_done(dispatch->run->summary);
+    bool many = options->max_failed > 0 && refused >= options->max_failed;
+    bool share = options->max_failed_percent > 0 && tried >= TRIED_AT_LEAST &&
+                 refused * 100 > tried * options->max_failed_percent;
+
+    if (dispatch->stopped == NULL && (many || share))
+        dispatch->stopped = g_error_new(
+            MM_SENDER_ERROR, MB_ERROR_TEMPORARY,
+            "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+            " recipients were refused for good: look at why (--max-failures says when to stop)",
+            refused, tried);
+}
+
+static void stop_for_account(Dispatch *dispatch, const MmJob *job)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autoptr(GDateTime) then = g_date_time_add_seconds(now, job->pause_s);
+    g_autofree char *text = g_date_time_format(then, "%F %R");
+    const char *reply = "";
+
+    for (size_t i = 0; i < job->claim->n_entries; i++)
+        if (job->outcomes[i].reply != NULL && job->outcomes[i].state == MM_PENDING)
+            reply = job->outcomes[i].reply;
+    stop_take(dispatch, g_error_new(MM_SENDER_ERROR, MB_ERROR_TEMPORARY,
+                                    "the server takes no more from this account for now: %s: "
+                                    "come back after %s",
+                                    reply, text));
+}
+
+static bool is_released(const MmJob *job)
+{
+    for (size_t i = 0; i < job->claim->n_entries; i++)
+        if (job->outcomes[i].state != MM_PENDING)
+            return false;
+    return true;
+}
+
+static void settle(Dispatch *dispatch, MmJob *job)
+{
+    GError *error = NULL;
+
+    dispatch->out--;
+    mm_summary_add(dispatch->run->summary, job);
+    if (dispatch->run->ledger != NULL && !mm_ledger_record(dispatch->run->ledger, job->outcomes,
+                                                           job->claim->n_entries, now_s(), &error))
+        stop_take(dispatch, error);
+    if (is_released(job)) {
+        dispatch->left++;
+        dispatch->round_over &= dispatch->run->ledger == NULL; /* it can be claimed again */
+    }
+    dispatch->due = 0;
+    if (job->account_wide)
+        stop_for_account(dispatch, job);
+    else if (job->error != NULL && is_released(job))
+        stop_take(dispatch, g_error_copy(job->error));
+    mm_job_free(job);
+}
+
+static void collect(Dispatch *dispatch)
+{
+    MmJob *job;
+
+    while ((job = mb_queue_try_pop(dispatch->exchange.results)) != NULL)
+        settle(dispatch, job);
+    check_failures(dispatch);
+    mb_progress_update(dispatch->progress, mm_summary_done(dispatch->run->summary), 0);
+}
+
+static void hear_news(Dispatch *dispatch)
+{
+    MmNews *news;
+
+    while ((news = mb_queue_try_pop(dispatch->exchange.news)) != NULL) {
+        if (news->kind == MM_NEWS_ENDED) {
+            dispatch->alive--;
+            if (news->error != NULL && dispatch->alive == 0)
+                stop_take(dispatch, g_steal_pointer(&news->error));
+        } else if (news->retry_s > 0) {
+            mb_log_warning("%s; trying again in %u s", news->error->message, news->retry_s);
+        } else {
+            mb_log_note("%s; connecting again", news->error->message);
+        }
+        mm_news_free(news);
+    }
+}
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static void heed_signals(Dispatch *dispatch)
+{
+    int count = mm_interrupt_count();
+
+    if (count > 0 && dispatch->stopped == NULL) {
+        dispatch->stopped = g_error_new_literal(MM_SENDER_ERROR, MB_ERROR_TEMPORARY, "interrupted");
+        if (dispatch->out > 0)
+            mb_log_warning("finishing what is in flight; once more to stop at once");
+    }
+    dispatch->killed = count > 1;
+}
+
+/* What no sender has taken yet goes back unsent. */
+static void withdraw_jobs(Dispatch *dispatch)
+{
+    MmJob *job;
+
+    while ((job = mb_queue_try_pop(dispatch->exchange.jobs)) != NULL)
+        settle(dispatch, job);
+}
+
+static bool waits_for_due(Dispatch *dispatch)
+{
+    if (dispatch->due == 0 || dispatch->left == 0 || dispatch->run->ledger == NULL)
+        return false;
+    if (dispatch->give_up == 0)
+        dispatch->give_up = now_s() + dispatch->run->options->wait_s;
+    return dispatch->due <= dispatch->give_up;
+}
+
+/* Whether nothing is left to be done in this run. */
+static bool is_over(Dispatch *dispatch)
+{
+    return dispatch->out == 0 && (dispatch->stopped != NULL || dispatch->left == 0 ||
+                                  (dispatch->round_over && !waits_for_due(dispatch)));
+}
+
+static void finish_workers(Dispatch *dispatch)
+{
+    if (dispatch->finishing)
+        return;
+    dispatch->finishing = true;
+    for (guint i = 0; i < dispatch->workers->len; i++)
+        mm_worker_finish(dispatch->workers->pdata[i]);
+}
+
+static void sleep_until_news(Dispatch *dispatch)
+{
+    struct pollfd entry = {.fd = dispatch->exchange.wake, .events = POLLIN};
+    int64_t wait_s = dispatch->round_over && dispatch->due > 0 && !dispatch->finishing
+                         ? MAX(dispatch->due - now_s(), 0)
+                         : -1;
+    uint64_t count;
+
+    poll(&entry, 1, wait_s < 0 ? -1 : (int)MIN(wait_s * 1000, G_MAXINT));
+    while (read(entry.fd, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+    if (dispatch->due > 0 && dispatch->due <= now_s()) {
+        dispatch->round_over = false;
+        dispatch->due = 0;
+    }
+}
+
+static void loop(Dispatch *dispatch)
+{
+    while (!dispatch->killed) {
+        GError *error = NULL;
+
+        collect(dispatch);
+        hear_news(dispatch);
+        heed_signals(dispatch);
+        if (dispatch->stopped == NULL && !dispatch->finishing && !refill(dispatch, &error))
+            stop_take(dispatch, error);
+        if (dispatch->stopped != NULL || dispatch->alive == 0)
+            withdraw_jobs(dispatch);
+        if (dispatch->stopped != NULL || is_over(dispatch))
+            finish_workers(dispatch);
+        if (dispatch->alive == 0)
+            break;
+        sleep_until_news(dispatch);
+    }
+}
+
+static bool start_workers(Dispatch *dispatch, GError **error)
+{
+    for (unsigned i = 1; i <= (unsigned)dispatch->run->options->connections; i++) {
+        MmWorker *worker = mm_worker_start(dispatch->run, &dispatch->exchange, i, error);
+        if (worker == NULL)
+            return false;
+        g_ptr_array_add(dispatch->workers, worker);
+        dispatch->alive++;
+    }
+    return true;
+}
+
+/* What was sent within the rate's window before this run counts too. */
+static bool note_past(const MmLedgerEntry *entry, void *user)
+{
+    GArray *past = user;
+
+    if (entry->updated > 0 && entry->state != MM_PENDING && entry->state != MM_INVALID &&
+        entry->state != MM_SUPPRESSED)
+        g_array_append_val(past, entry->updated);
+    return true;
+}
+
+static int by_time(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left;
+    int64_t b = *(const int64_t *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+static bool make_pacer(Dispatch *dispatch, GError **error)
+{
+    const MmSendOptions *options = dispatch->run->options;
+    g_autoptr(GArray) past = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    gint64 offset_us = g_get_monotonic_time() - g_get_real_time();
+
+    if (options->rate_count == 0)
+        return true;
+    if (dispatch->run->ledger != NULL &&
+        !mm_ledger_each(dispatch->run->ledger, NULL, note_past, past, error))
+        return false;
+    g_array_sort(past, by_time);
+    dispatch->exchange.pacer = mm_pacer_new(options->rate_count, options->rate_seconds);
+    for (guint i = 0; i < past->len; i++)
+        mm_pacer_add_past(dispatch->exchange.pacer,
+                          g_array_index(past, int64_t, i) * G_USEC_PER_SEC + offset_us);
+    return true;
+}
+
+static bool prepare(Dispatch *dispatch, GError **error)
+{
+    const MmRun *run = dispatch->run;
+    guint connections = (guint)run->options->connections;
+
+    dispatch->ahead = MAX(AHEAD * connections, 2 * BATCH);
+    dispatch->left = run->options->limit > 0 ? (uint64_t)run->options->limit : UINT64_MAX / 2;
+    dispatch->workers = g_ptr_array_new();
+    dispatch->exchange.jobs = mb_queue_new(dispatch->ahead, NULL);
+    dispatch->exchange.results = mb_queue_new(dispatch->ahead + connections, NULL);
+    dispatch->exchange.news = mb_queue_new(NEWS_MAX, (GDestroyNotify)mm_news_free);
+    dispatch->exchange.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    dispatch->progress = mb_progress_new("recipients", run->total);
+    dispatch->rows = mm_rows_open(run->campaign, error);
+    if (dispatch->rows == NULL)
+        return false;
+    if (dispatch->exchange.wake < 0) {
+        g_set_error(error, MM_SENDER_ERROR, MB_ERROR_TEMPORARY, "eventfd: %s", g_strerror(errno));
+        return false;
+    }
+    return make_pacer(dispatch, error);
+}
+
+static void clear(Dispatch *dispatch)
+{
+    finish_workers(dispatch);
+    for (guint i = 0; i < dispatch->workers->len; i++)
+        mm_worker_join(dispatch->workers->pdata[i]);
+    withdraw_jobs(dispatch);
+    collect(dispatch);
+    g_ptr_array_unref(dispatch->workers);
+    mb_queue_free(dispatch->exchange.jobs);
+    mb_queue_free(dispatch->exchange.results);
+    mb_queue_free(dispatch->exchange.news);
+    mm_pacer_free(dispatch->exchange.pacer);
+    mm_rows_free(dispatch->rows);
+    mb_progress_free(dispatch->progress);
+    if (dispatch->exchange.wake >= 0)
+        close(dispatch->exchange.wake);
+}
+
+MmRunEnd mm_dispatch(const MmRun *run, GError **error)
+{
+    Dispatch dispatch = {.run = run};
+    GError *failed = NULL;
+
+    if (prepare(&dispatch, &failed)) {
+        mm_interrupt_begin(dispatch.exchange.wake);
+        if (start_workers(&dispatch, &failed))
+            loop(&dispatch);
+        mm_interrupt_end();
+    }
+    if (failed != NULL)
+        stop_take(&dispatch, failed);
+    if (dispatch.killed) {
+        /* The workers go down with the process; what they have said is in the marks. */
+        collect(&dispatch);
+        mb_progress_free(dispatch.progress);
+        g_propagate_error(error, dispatch.stopped);
+        return MM_RUN_KILLED;
+    }
+    clear(&dispatch);
+    if (dispatch.stopped == NULL)
+        return MM_RUN_OVER;
+    g_propagate_error(error, dispatch.stopped);
+    return MM_RUN_STOPPED;
+}

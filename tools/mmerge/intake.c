@@ -1,0 +1,122 @@
+#include "intake.h"
+
+#include <mailbatch/base/log.h>
+
+typedef struct {
+    MmLedger *ledger;
+    GArray *numbers;
+    guint64 limit;
+    char *first_wrong;
+    guint64 n_wrong;
+} Intake;
+
+static void note_wrong(Intake *intake, const char *problem)
+{
+    if (intake->n_wrong++ == 0)
+        intake->first_wrong = g_strdup(problem);
+}
+
+static bool take_row(const MmVerdict *verdict, void *user, GError **error)
+{
+    Intake *intake = user;
+    const MmMessage *message = verdict->message;
+    MmLedgerRow row = {
+        .number = verdict->row->number,
+        .key = verdict->row->key,
+        .digest = verdict->row->digest,
+        .recipients = message != NULL ? message->recipients : NULL,
+        .n_recipients = message != NULL ? message->n_recipients : 0,
+        .invalid = verdict->invalid,
+    };
+
+    if (verdict->invalid != NULL)
+        note_wrong(intake, verdict->invalid);
+    if (intake->ledger != NULL)
+        return mm_ledger_add_row(intake->ledger, &row, error);
+    if (verdict->invalid == NULL && !verdict->suppressed &&
+        (intake->limit == 0 || intake->numbers->len < intake->limit))
+        g_array_append_val(intake->numbers, row.number);
+    return true;
+}
+
+/* One line, whatever is wrong with how many. */
+static void say_stop(const Intake *intake, GError **error)
+{
+    if (intake->n_wrong > 1)
+        g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
+                    "%s (and %" G_GUINT64_FORMAT
+                    " more: `mmerge check` lists them); nothing was sent",
+                    intake->first_wrong, intake->n_wrong - 1);
+    else
+        g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA, "%s; nothing was sent",
+                    intake->first_wrong != NULL ? intake->first_wrong : "the list has mistakes");
+}
+
+static bool examine(const MmCampaign *campaign, const MmIntakeOptions *options, Intake *intake,
+                    GError **error)
+{
+    g_autoptr(MbProgress) progress = mb_progress_new("rows checked", 0);
+    MmRenderOptions render = {.only_to = options->redirect_to};
+    MmPreflightTotals totals = {0};
+
+    if (!mm_preflight(campaign, &render, take_row, intake, progress, &totals, error))
+        return false;
+    if (totals.stop) {
+        say_stop(intake, error);
+        return false;
+    }
+    if (intake->n_wrong > 0)
+        mb_log_warning("%" G_GUINT64_FORMAT " rows are left out, the first: %s", intake->n_wrong,
+                       intake->first_wrong);
+    if (totals.suppressed > 0)
+        mb_log_note("%" G_GUINT64_FORMAT " rows are suppressed", totals.suppressed);
+    return true;
+}
+
+static bool fill_ledger(const MmCampaign *campaign, MmLedger *ledger,
+                        const MmIntakeOptions *options, const uint8_t *verdict, GError **error)
+{
+    Intake intake = {.ledger = ledger};
+    MmLedgerChanges changes = {0};
+    bool good;
+
+    if (!mm_ledger_begin_rows(ledger, error))
+        return false;
+    good = examine(campaign, options, &intake, error);
+    if (!good)
+        mm_ledger_abandon_rows(ledger);
+    else
+        good = mm_ledger_end_rows(ledger, verdict, options->accept_changes, &changes, error);
+    if (good && changes.known > 0)
+        mb_log_note("%" G_GUINT64_FORMAT " rows are known, %" G_GUINT64_FORMAT
+                    " new, %" G_GUINT64_FORMAT " gone",
+                    changes.known, changes.added, changes.dropped);
+    g_free(intake.first_wrong);
+    return good;
+}
+
+bool mm_intake(const MmCampaign *campaign, MmLedger *ledger, const MmIntakeOptions *options,
+               GError **error)
+{
+    uint8_t verdict[MB_SHA256_LENGTH];
+
+    if (!mm_campaign_verdict(campaign, verdict, error))
+        return false;
+    if (mm_ledger_is_checked(ledger, verdict))
+        return true;
+    return fill_ledger(campaign, ledger, options, verdict, error);
+}
+
+GArray *mm_intake_trial(const MmCampaign *campaign, const MmIntakeOptions *options, GError **error)
+{
+    Intake intake = {.limit = options->limit};
+    bool good;
+
+    intake.numbers = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    good = examine(campaign, options, &intake, error);
+    g_free(intake.first_wrong);
+    if (good)
+        return intake.numbers;
+    g_array_unref(intake.numbers);
+    return NULL;
+}

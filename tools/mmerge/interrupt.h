@@ -1,0 +1,13 @@
+/*
+ * Ctrl-C and SIGTERM, counted, and a descriptor that becomes readable with them.
+ */
+#pragma once
+
+/* Takes the signals over; `descriptor` is an eventfd, or -1. */
+void mm_interrupt_begin(int descriptor);
+
+/* How often they have come. */
+int mm_interrupt_count(void);
+
+/* As it was before. */
+void mm_interrupt_end(void);

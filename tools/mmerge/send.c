@@ -1,0 +1,273 @@
+#include "commands.h"
+#include "dispatch.h"
+#include "intake.h"
+
+#include <glib/gstdio.h>
+#include <mailbatch/base/log.h>
+#include <mailbatch/base/progress.h>
+#include <mailbatch/base/text.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* All that a run opens. */
+typedef struct {
+    const MmSendOptions *options;
+    MmCampaign *campaign;
+    char *ledger_path;
+    char *name;
+    bool fresh; /* the ledger's file was not there before */
+    MmLedger *ledger;
+    GArray *trial;
+    MbTls *tls;
+    char *password;
+    MmTranscript *transcript;
+    MmSummary *summary;
+} Send;
+
+static int64_t now_s(void)
+{
+    return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+static bool is_local(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || g_str_has_prefix(host, "127.") ||
+           strcmp(host, "::1") == 0;
+}
+
+static bool open_server(Send *send, GError **error)
+{
+    const MbAccount *account = send->options->account;
+
+    if (account->tls != MB_TLS_OFF) {
+        MbTlsTrust trust = mb_account_trust(account);
+        send->tls = mb_tls_client_new(&trust, error);
+        if (send->tls == NULL)
+            return false;
+    } else if (!is_local(account->host)) {
+        mb_log_warning("%s: mail and login go there in clear", account->host);
+    }
+    if (account->user != NULL) {
+        send->password = mb_account_password(account, error);
+        if (send->password == NULL)
+            return false;
+    }
+    if (send->options->transcript != NULL)
+        send->transcript =
+            mm_transcript_open(send->options->transcript, send->options->connections > 1, error);
+    return send->options->transcript == NULL || send->transcript != NULL;
+}
+
+/* A ledger that this run made and that never came to hold a row is no use to anybody. */
+static void remove_fresh_ledger(const Send *send)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".marks"};
+
+    for (size_t i = 0; send->fresh && i < G_N_ELEMENTS(suffixes); i++) {
+        g_autofree char *path = g_strconcat(send->ledger_path, suffixes[i], NULL);
+        g_unlink(path);
+    }
+}
+
+static bool open_ledger(Send *send, GError **error)
+{
+    const MmSendOptions *options = send->options;
+    MmIntakeOptions intake = {.accept_changes = options->accept_changes};
+    uint64_t doubtful = 0;
+
+    send->fresh = !g_file_test(send->ledger_path, G_FILE_TEST_EXISTS);
+    send->ledger = mm_ledger_open(send->ledger_path, send->name,
+                                  mm_campaign_csv_path(send->campaign), now_s(), &doubtful, error);
+    if (send->ledger == NULL)
+        return false;
+    if (mm_ledger_is_slow(send->ledger))
+        mb_log_warning(
+            "%s: this file system has no shared memory, a rollback journal is used: slower",
+            send->ledger_path);
+    if (!mm_intake(send->campaign, send->ledger, &intake, error)) {
+        mm_ledger_free(g_steal_pointer(&send->ledger));
+        remove_fresh_ledger(send);
+        return false;
+    }
+    if (doubtful > 0)
+        mb_log_warning("the run before was cut short: %" G_GUINT64_FORMAT
+                       " recipients are in doubt by that",
+                       doubtful);
+    return !options->resend || mm_ledger_release_doubtful(send->ledger, &doubtful, error);
+}
+
+static bool open_all(Send *send, const char *template_path, const char *csv_path, GError **error)
+{
+    const MmSendOptions *options = send->options;
+
+    send->summary = mm_summary_new();
+    send->campaign = mm_campaign_open(template_path, csv_path, &options->campaign, error);
+    if (send->campaign == NULL)
+        return false;
+    for (const char *const *line = mm_campaign_warnings(send->campaign); *line != NULL; line++)
+        mb_log_warning("%s", *line);
+    if (!open_server(send, error))
+        return false;
+    if (options->redirect_to != NULL) {
+        MmIntakeOptions intake = {.redirect_to = options->redirect_to,
+                                  .limit = (guint64)options->limit};
+        send->trial = mm_intake_trial(send->campaign, &intake, error);
+        return send->trial != NULL;
+    }
+    send->ledger_path = options->ledger != NULL ? g_strdup(options->ledger)
+                                                : g_strconcat(csv_path, ".mmerge.db", NULL);
+    send->name = options->campaign_name != NULL ? g_strdup(options->campaign_name)
+                                                : mm_campaign_default_name(send->campaign);
+    return open_ledger(send, error);
+}
+
+static void close_all(Send *send)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!mm_transcript_close(send->transcript, &error))
+        mb_log_warning("%s", error->message);
+    mb_wipe_free(send->password);
+    mb_tls_free(send->tls);
+    mm_ledger_free(send->ledger);
+    mm_campaign_free(send->campaign);
+    mm_summary_free(send->summary);
+    g_clear_pointer(&send->trial, g_array_unref);
+    g_free(send->ledger_path);
+    g_free(send->name);
+}
+
+static uint64_t unsent(const MmLedgerCounts *counts)
+{
+    return counts->entries[MM_PENDING] + counts->entries[MM_CLAIMED] + counts->entries[MM_DEFERRED];
+}
+
+static int exit_code(const Send *send, const MmLedgerCounts *counts, const GError *error)
+{
+    const MmSummary *summary = send->summary;
+
+    if (error != NULL)
+        return mb_exit_of(error) == MB_EXIT_UNAVAILABLE && mm_summary_done(summary) > 0
+                   ? MB_EXIT_TEMPORARY
+                   : (int)mb_exit_of(error);
+    if (send->trial != NULL) {
+        if (mm_summary_count(summary, MM_SENT) + mm_summary_count(summary, MM_REFUSED) <
+            send->trial->len)
+            return MB_EXIT_TEMPORARY;
+        return mm_summary_count(summary, MM_REFUSED) > 0 ? MB_EXIT_LEFT_BEHIND : MB_EXIT_OK;
+    }
+    if (counts->entries[MM_IN_DOUBT] + counts->entries[MM_DEFERRED] > 0 ||
+        (send->options->limit == 0 && unsent(counts) > 0))
+        return MB_EXIT_TEMPORARY;
+    return counts->entries[MM_REFUSED] + counts->entries[MM_INVALID] > 0 ? MB_EXIT_LEFT_BEHIND
+                                                                         : MB_EXIT_OK;
+}
+
+/* Sends, and leaves the ledger settled. `counts` is what it holds then. */
+static MmRunEnd run(Send *send, MmLedgerCounts *counts, GError **error)
+{
+    MmRun dispatch = {
+        .options = send->options,
+        .campaign = send->campaign,
+        .ledger = send->ledger,
+        .trial = send->trial,
+        .tls = send->tls,
+        .password = send->password,
+        .transcript = send->transcript,
+        .summary = send->summary,
+    };
+    MmRunEnd end;
+
+    if (send->trial != NULL) {
+        dispatch.total = send->trial->len;
+        return mm_dispatch(&dispatch, error);
+    }
+    if (!mm_ledger_count(send->ledger, counts, error))
+        return MM_RUN_STOPPED;
+    dispatch.total = unsent(counts);
+    if (dispatch.total == 0)
+        return MM_RUN_OVER;
+    end = mm_dispatch(&dispatch, error);
+    if (!mm_ledger_flush(send->ledger, *error == NULL ? error : NULL) ||
+        !mm_ledger_count(send->ledger, counts, *error == NULL ? error : NULL))
+        return MM_RUN_STOPPED;
+    return end;
+}
+
+static int report(const Send *send, const MmLedgerCounts *counts, const GError *error,
+                  const char *command, double seconds)
+{
+    bool trial = send->trial != NULL;
+    MmReport told = {
+        .campaign = send->name,
+        .ledger = send->ledger_path,
+        .counts = trial ? NULL : counts,
+        .stopped = error != NULL ? error->message : NULL,
+        .go_on = !trial && unsent(counts) > 0 ? command : NULL,
+        .seconds = seconds,
+        .exit_code = exit_code(send, counts, error),
+    };
+
+    if (error != NULL)
+        mb_log_error("%s", error->message);
+    /* A run that never got to its first message has said all there is to say. */
+    if (error == NULL || mm_summary_done(send->summary) > 0 || send->options->json)
+        mm_summary_print(send->summary, &told, send->options->json);
+    return told.exit_code;
+}
+
+static int send_campaign(const MmSendOptions *options, char **operands, const char *command)
+{
+    Send send = {.options = options};
+    g_autoptr(GError) error = NULL;
+    MmLedgerCounts counts = {0};
+    gint64 begin = g_get_monotonic_time();
+    MmRunEnd end;
+    int status;
+
+    if (!open_all(&send, operands[0], operands[1], &error)) {
+        close_all(&send);
+        return mb_log_fail(error);
+    }
+    end = run(&send, &counts, &error);
+    if (end != MM_RUN_KILLED && send.ledger != NULL)
+        mm_ledger_close(g_steal_pointer(&send.ledger), now_s(), error == NULL ? &error : NULL);
+    status = report(&send, &counts, error, command,
+                    (double)(g_get_monotonic_time() - begin) / G_USEC_PER_SEC);
+    if (end == MM_RUN_KILLED)
+        _exit(status); /* the senders are still at it: nothing they use may go away under them */
+    close_all(&send);
+    return status;
+}
+
+static char *command_line(int argc, char **argv)
+{
+    GString *line = g_string_new(argv[0]);
+
+    for (int i = 1; i < argc; i++) {
+        bool plain = argv[i][0] != '\0';
+        for (const char *at = argv[i]; *at != '\0' && plain; at++)
+            plain = g_ascii_isalnum(*at) || strchr("-_./:=@,%+", *at) != NULL;
+        g_autofree char *quoted = plain ? g_strdup(argv[i]) : g_shell_quote(argv[i]);
+        g_string_append_printf(line, " %s", quoted);
+    }
+    return g_string_free(line, FALSE);
+}
+
+int mm_send_main(int argc, char **argv)
+{
+    g_auto(MmSendOptions) options = {0};
+    g_autofree char *command = command_line(argc, argv);
+    MbParsed parsed = mm_send_options_parse(&options, &argc, &argv);
+
+    if (parsed != MB_PARSED_RUN)
+        return parsed == MB_PARSED_DONE ? MB_EXIT_OK : MB_EXIT_USAGE;
+    if (options.quiet) {
+        mb_log_set_level(MB_LOG_QUIET);
+        mb_progress_hide();
+    } else if (options.verbose) {
+        mb_log_set_level(MB_LOG_VERBOSE);
+    }
+    return send_campaign(&options, argv + 1, command);
+}

@@ -1,0 +1,430 @@
+#include "sender.h"
+
+#include <errno.h>
+#include <mailbatch/net/stream.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+G_DEFINE_QUARK(mmerge - sender, mm_sender_error)
+
+#define IDLE_US       (20 * G_USEC_PER_SEC) /* without a job: then the connection is given back */
+#define FIRST_PAUSE_S 1
+#define LAST_PAUSE_S  60
+
+struct MmSender {
+    const MmSenderOptions *options;
+    unsigned number;
+    pthread_t thread;
+    int wake; /* eventfd: new jobs, or the end */
+    atomic_bool finish;
+
+    MbStream *stream;
+    MbSmtpSession *session;
+    guint submitted; /* on this connection */
+    guint patience_ms;
+    gint64 busy_us; /* when there was last something to do */
+    bool was_ready; /* ever */
+    bool progress;  /* a reply decided a message since the last trouble */
+    bool flush_due;
+};
+
+typedef enum {
+    TALK_OVER,  /* it ended as we wanted */
+    TALK_LOST,  /* try again */
+    TALK_FATAL, /* no use */
+} Talk;
+
+static void give(MmSender *sender, MmJob *job)
+{
+    g_clear_pointer(&job->wire, mb_wire_unref);
+    sender->options->give(sender->options->user, job);
+    sender->flush_due = true;
+}
+
+static void flush(MmSender *sender)
+{
+    if (sender->flush_due)
+        sender->options->flush(sender->options->user);
+    sender->flush_due = false;
+}
+
+static void on_message(MmSender *sender, const MbSmtpEvent *event)
+{
+    MmJob *job = (MmJob *)(uintptr_t)event->tag;
+
+    mm_job_take_event(job, event);
+    if (sender->options->marks != NULL)
+        mm_marks_set(sender->options->marks, job->claim->row, job->claim->mark, mm_job_mark(job));
+    if (event->fate == MB_SMTP_ACCEPTED || event->fate == MB_SMTP_REFUSED)
+        sender->progress = true;
+    give(sender, job);
+}
+
+/* --- one connection ----------------------------------------------------------------------- */
+
+static bool mark_ends(void *user, size_t length)
+{
+    MmSender *sender = user;
+    uint64_t tag;
+
+    while (mb_smtp_session_next_end(sender->session, length, &tag)) {
+        const MmClaim *claim = ((MmJob *)(uintptr_t)tag)->claim;
+        if (sender->options->marks != NULL)
+            mm_marks_set(sender->options->marks, claim->row, claim->mark, MM_MARK_HANDED_OVER);
+    }
+    return true;
+}
+
+static void trace(void *user, char direction, const char *line, size_t length)
+{
+    MmSender *sender = user;
+
+    mm_transcript_line(sender->options->transcript, sender->number,
+                       mb_stream_is_tls(sender->stream), direction, line, length);
+}
+
+static bool start_tls(MmSender *sender, GError **error)
+{
+    const MmSenderOptions *options = sender->options;
+
+    if (!mb_stream_start_tls(sender->stream, options->tls, options->account->host, error))
+        return false;
+    mm_transcript_note(options->transcript, sender->number, "TLS started with cipher %s",
+                       mb_stream_tls_cipher(sender->stream));
+    return true;
+}
+
+static bool connect_stream(MmSender *sender, GError **error)
+{
+    const MmSenderOptions *options = sender->options;
+    const MbAccount *account = options->account;
+
+    mm_transcript_note(options->transcript, sender->number, "Trying %s:%u...", account->host,
+                       account->port);
+    sender->stream = mb_stream_dial(account->host, account->port, NULL, error);
+    if (sender->stream == NULL)
+        return false;
+    mm_transcript_note(options->transcript, sender->number, "Connected to %s.", account->host);
+    return account->tls != MB_TLS_ON || start_tls(sender, error);
+}
+
+static bool begin_session(MmSender *sender, GError **error)
+{
+    const MmSenderOptions *options = sender->options;
+    const MbAccount *account = options->account;
+    MbSmtpOptions session = {
+        .server_name = account->host,
+        .start_tls = account->tls == MB_TLS_STARTTLS,
+        .secure =
+            account->tls == MB_TLS_ON || (account->tls == MB_TLS_OFF && account->tls_off_said),
+        .user = account->user,
+        .password = options->password,
+        .mechanism = account->auth,
+        .window = options->window,
+        .trace = options->transcript != NULL ? trace : NULL,
+        .trace_user = sender,
+    };
+
+    sender->session = mb_smtp_session_new(&session, error);
+    sender->submitted = 0;
+    sender->patience_ms = 0;
+    sender->busy_us = g_get_monotonic_time();
+    return sender->session != NULL;
+}
+
+static void submit(MmSender *sender, MmJob *job)
+{
+    size_t n = job->claim->n_entries;
+    g_autofree const char **recipients = g_new0(const char *, n + 1);
+    g_autofree char *envid = NULL;
+    GError *error = NULL;
+    MbSmtpMessage message = {
+        .sender = job->sender,
+        .recipients = recipients,
+        .wire = job->wire,
+        .smtputf8 = job->smtputf8,
+        .notify = sender->options->notify,
+        .tag = (uint64_t)(uintptr_t)job,
+    };
+
+    for (size_t i = 0; i < n; i++)
+        recipients[i] = job->claim->entries[i].address;
+    if (message.notify != NULL)
+        message.envid = envid = g_strdup_printf("%" G_GINT64_FORMAT, job->claim->row);
+    if (mb_smtp_session_submit(sender->session, &message, &error)) {
+        sender->submitted++;
+        return;
+    }
+    /* What the session does not take is this message's own fault: another connection changes
+     * nothing. */
+    mm_job_settle(job, MM_REFUSED, 0, error->message);
+    g_propagate_error(&job->error, error);
+    give(sender, job);
+}
+
+/* Submits while there is room. Returns how long the pump may sleep, in milliseconds, -1 for as long
+ * as it likes. */
+static int fill(MmSender *sender, MmJob **first)
+{
+    const MmSenderOptions *options = sender->options;
+    gint64 wait_us = -1;
+    gint64 idle_us;
+
+    while (mb_smtp_session_room(sender->session) > 0 &&
+           (options->per_connection == 0 || sender->submitted < options->per_connection)) {
+        MmJob *job = *first != NULL                 ? g_steal_pointer(first)
+                     : atomic_load(&sender->finish) ? NULL
+                                                    : options->take(options->user, &wait_us);
+        if (job == NULL)
+            break;
+        sender->busy_us = g_get_monotonic_time();
+        submit(sender, job);
+    }
+    if (*first != NULL || mb_smtp_session_in_flight(sender->session) > 0)
+        sender->busy_us = g_get_monotonic_time();
+    idle_us = sender->busy_us + IDLE_US - g_get_monotonic_time();
+    if (atomic_load(&sender->finish) || idle_us <= 0 ||
+        (options->per_connection > 0 && sender->submitted >= options->per_connection))
+        mb_smtp_session_quit(sender->session);
+    if (wait_us < 0 || wait_us > idle_us)
+        wait_us = MAX(idle_us, 0);
+    return (int)(wait_us / 1000) + 1;
+}
+
+static void drain_wake(MmSender *sender)
+{
+    uint64_t count;
+
+    while (read(sender->wake, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+}
+
+/* The pump knows how the connection was lost, the session what for. */
+static void say_why(const MbSmtpEvent *event, GError **error)
+{
+    g_autofree char *message = NULL;
+
+    if (event->error == NULL)
+        return;
+    if (*error == NULL || event->closed_by != NULL) {
+        g_clear_error(error);
+        *error = g_error_copy(event->error);
+        return;
+    }
+    message = g_strdup_printf("%s, while %s awaited a reply", (*error)->message,
+                              mb_smtp_stage_name(event->closed_at));
+    g_free((*error)->message);
+    (*error)->message = g_steal_pointer(&message);
+}
+
+/* Takes what the session tells. True when it has ended; *outcome and *error then say how. */
+static bool take_events(MmSender *sender, Talk *outcome, GError **error)
+{
+    MbSmtpEvent event;
+
+    while (mb_smtp_session_next_event(sender->session, &event) == MB_NEXT) {
+        switch (event.kind) {
+        case MB_SMTP_EVENT_READY:
+            sender->was_ready = true;
+            sender->options->ready(sender->options->user,
+                                   mb_smtp_session_capabilities(sender->session));
+            break;
+        case MB_SMTP_EVENT_START_TLS:
+            if (!start_tls(sender, error)) {
+                *outcome = TALK_LOST;
+                return true;
+            }
+            mb_smtp_session_tls_started(sender->session);
+            break;
+        case MB_SMTP_EVENT_MESSAGE: on_message(sender, &event); break;
+        case MB_SMTP_EVENT_CLOSED:
+            *outcome = event.error == NULL ? TALK_OVER : TALK_LOST;
+            say_why(&event, error);
+            return true;
+        }
+    }
+    flush(sender);
+    return false;
+}
+
+static Talk converse(MmSender *sender, MmJob **first, GError **error)
+{
+    MbPumpOptions options = {.before_write = mark_ends, .user = sender};
+    Talk outcome = TALK_LOST;
+    g_autoptr(MbPump) pump =
+        mb_pump_new(sender->stream, sender->session, &mb_smtp_session_ops, &options);
+
+    for (;;) {
+        GError *lost = NULL;
+        int wait_ms = fill(sender, first);
+        guint patience = mb_smtp_session_patience(sender->session);
+
+        if (patience != sender->patience_ms) {
+            if (sender->options->account->timeout_ms > 0)
+                patience = MIN(patience, sender->options->account->timeout_ms);
+            mb_pump_set_idle(pump, patience);
+            sender->patience_ms = mb_smtp_session_patience(sender->session);
+        }
+        mb_pump_step(pump, wait_ms, sender->wake, &lost);
+        drain_wake(sender);
+        if (lost != NULL && *error == NULL)
+            *error = lost;
+        else
+            g_clear_error(&lost);
+        if (take_events(sender, &outcome, error)) {
+            flush(sender);
+            if (outcome == TALK_OVER)
+                g_clear_error(error);
+            return outcome;
+        }
+    }
+}
+
+static bool is_hopeless(const MmSender *sender, const GError *error)
+{
+    switch (error->code) {
+    case MB_ERROR_TEMPORARY:
+    case MB_ERROR_IO: return false;
+    case MB_ERROR_UNAVAILABLE: return !sender->was_ready;
+    default: return true;
+    }
+}
+
+static Talk talk(MmSender *sender, MmJob **first, GError **error)
+{
+    Talk outcome = TALK_LOST;
+
+    if (connect_stream(sender, error) && begin_session(sender, error))
+        outcome = converse(sender, first, error);
+    if (outcome == TALK_LOST) {
+        mm_transcript_note(sender->options->transcript, sender->number, "%s", (*error)->message);
+        if (is_hopeless(sender, *error))
+            outcome = TALK_FATAL;
+    } else {
+        mm_transcript_note(sender->options->transcript, sender->number, "Connection closed.");
+    }
+    g_clear_pointer(&sender->session, mb_smtp_session_free);
+    g_clear_pointer(&sender->stream, mb_stream_free);
+    return outcome;
+}
+
+/* --- the worker --------------------------------------------------------------------------- */
+
+/* Sleeps until woken or `wait_us` has passed (-1: no bound). */
+static void sleep_until_woken(MmSender *sender, gint64 wait_us)
+{
+    struct pollfd entry = {.fd = sender->wake, .events = POLLIN};
+
+    if (atomic_load(&sender->finish))
+        return;
+    if (poll(&entry, 1, wait_us < 0 ? -1 : (int)MIN(wait_us / 1000 + 1, G_MAXINT)) > 0)
+        drain_wake(sender);
+}
+
+static MmJob *wait_for_job(MmSender *sender)
+{
+    while (!atomic_load(&sender->finish)) {
+        gint64 wait_us = -1;
+        MmJob *job = sender->options->take(sender->options->user, &wait_us);
+        if (job != NULL)
+            return job;
+        flush(sender);
+        sleep_until_woken(sender, wait_us);
+    }
+    return NULL;
+}
+
+/* Waits before the next try; false when trying has taken too long without getting anywhere. */
+static bool pause_after(MmSender *sender, const GError *error, guint *pause_s, guint *spent_s)
+{
+    gint64 end;
+
+    if (sender->progress)
+        *pause_s = *spent_s = 0;
+    else
+        *pause_s = *pause_s == 0 ? FIRST_PAUSE_S : MIN(*pause_s * 2, LAST_PAUSE_S);
+    sender->progress = false;
+    if (*spent_s + *pause_s > sender->options->patience_s)
+        return false;
+    *spent_s += *pause_s;
+    sender->options->trouble(sender->options->user, error, *pause_s);
+    end = g_get_monotonic_time() + *pause_s * G_USEC_PER_SEC;
+    for (gint64 left; (left = end - g_get_monotonic_time()) > 0 && !atomic_load(&sender->finish);)
+        sleep_until_woken(sender, left);
+    return true;
+}
+
+static void *work(void *user)
+{
+    MmSender *sender = user;
+    guint pause_s = 0, spent_s = 0;
+    GError *error = NULL;
+
+    for (;;) {
+        MmJob *job = wait_for_job(sender);
+        Talk outcome;
+
+        if (job == NULL)
+            break;
+        g_clear_error(&error);
+        outcome = talk(sender, &job, &error);
+        if (job != NULL)
+            give(sender, job);
+        flush(sender);
+        if (outcome == TALK_FATAL ||
+            (outcome == TALK_LOST && !pause_after(sender, error, &pause_s, &spent_s)))
+            break;
+        g_clear_error(&error);
+    }
+    sender->options->ended(sender->options->user, error);
+    flush(sender);
+    sender->options->flush(sender->options->user);
+    g_clear_error(&error);
+    return NULL;
+}
+
+MmSender *mm_sender_start(const MmSenderOptions *options, unsigned number, GError **error)
+{
+    MmSender *sender = g_new0(MmSender, 1);
+    int failed;
+
+    sender->options = options;
+    sender->number = number;
+    sender->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    failed = sender->wake < 0 ? errno : pthread_create(&sender->thread, NULL, work, sender);
+    if (failed == 0)
+        return sender;
+    g_set_error(error, MM_SENDER_ERROR, MB_ERROR_TEMPORARY, "no worker for a connection: %s",
+                g_strerror(failed));
+    if (sender->wake >= 0)
+        close(sender->wake);
+    g_free(sender);
+    return NULL;
+}
+
+void mm_sender_wake(MmSender *sender)
+{
+    static const uint64_t one = 1;
+
+    while (write(sender->wake, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+void mm_sender_finish(MmSender *sender)
+{
+    atomic_store(&sender->finish, true);
+    mm_sender_wake(sender);
+}
+
+void mm_sender_join(MmSender *sender)
+{
+    if (sender == NULL)
+        return;
+    pthread_join(sender->thread, NULL);
+    close(sender->wake);
+    g_free(sender);
+}

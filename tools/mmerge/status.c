@@ -1,0 +1,219 @@
+#include "commands.h"
+#include "ledger.h"
+
+#include <mailbatch/base/json.h>
+#include <mailbatch/base/log.h>
+#include <mailbatch/base/option.h>
+#include <mailbatch/base/text.h>
+#include <mailbatch/csv/csv.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOOL "mmerge status"
+
+typedef struct {
+    gboolean json, csv;
+    char *state, *encoding, *delimiter;
+} StatusOptions;
+
+static void options_clear(StatusOptions *options)
+{
+    g_free(options->state);
+    g_free(options->encoding);
+    g_free(options->delimiter);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StatusOptions, options_clear)
+
+static const char *const kind_names[] = {"to", "cc", "bcc"};
+
+/* --- counts and entries ------------------------------------------------------------------- */
+
+static bool print_entry(const MmLedgerEntry *entry, void *user)
+{
+    GString *line = user;
+
+    g_string_truncate(line, 0);
+    if (entry->number > 0)
+        g_string_append_printf(line, "%7" G_GUINT64_FORMAT, entry->number);
+    else
+        g_string_append(line, "   gone");
+    g_string_append_printf(line, "  %-10s  ", mm_state_name(entry->state));
+    mb_text_append_printable(line, entry->address, strlen(entry->address), 0);
+    if (entry->reply != NULL) {
+        g_string_append(line, "  ");
+        mb_text_append_printable(line, entry->reply, strlen(entry->reply), 300);
+    }
+    puts(line->str);
+    return !ferror(stdout);
+}
+
+static bool print_text(MmLedger *ledger, const MmState *state, GError **error)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    MmLedgerCounts counts;
+
+    if (!mm_ledger_count(ledger, &counts, error))
+        return false;
+    printf("campaign %s: %" G_GUINT64_FORMAT " rows\n", mm_ledger_campaign(ledger), counts.rows);
+    for (int i = 0; i < MM_STATES; i++)
+        if (counts.entries[i] > 0)
+            printf("%10" G_GUINT64_FORMAT "  %s\n", counts.entries[i], mm_state_name((MmState)i));
+    putchar('\n');
+    return mm_ledger_each(ledger, state, print_entry, line, error);
+}
+
+static bool print_json_entry(const MmLedgerEntry *entry, void *user)
+{
+    GString *line = user;
+    MbJson json;
+
+    g_string_truncate(line, 0);
+    mb_json_init(&json, line);
+    mb_json_begin_map(&json);
+    mb_json_put_string(&json, "address", entry->address);
+    mb_json_put_string(&json, "state", mm_state_name(entry->state));
+    mb_json_put_unsigned(&json, "row", entry->number);
+    mb_json_put_string(&json, "reply", entry->reply);
+    mb_json_put_string(&json, "kind", kind_names[entry->kind]);
+    mb_json_put_string(&json, "key", entry->key);
+    mb_json_put_unsigned(&json, "attempts", entry->attempts);
+    mb_json_put_signed(&json, "updated", entry->updated);
+    if (entry->state == MM_DEFERRED)
+        mb_json_put_signed(&json, "not_before", entry->not_before);
+    mb_json_end_map(&json);
+    puts(line->str);
+    return !ferror(stdout);
+}
+
+/* --- the rows, as input for a follow-up --------------------------------------------------- */
+
+static bool note_row(const MmLedgerEntry *entry, void *user)
+{
+    GHashTable *wanted = user;
+
+    if (entry->number > 0)
+        g_hash_table_add(wanted, g_memdup2(&entry->number, sizeof entry->number));
+    return true;
+}
+
+/* RFC 4180, 2: quoted where it must be. */
+static void append_value(GString *line, const char *text, size_t length, char delimiter)
+{
+    bool quote = length > 0 && (text[0] == ' ' || text[length - 1] == ' ');
+
+    for (size_t i = 0; i < length && !quote; i++)
+        quote = text[i] == delimiter || text[i] == '"' || text[i] == '\n' || text[i] == '\r' ||
+                text[i] == '\t';
+    if (!quote) {
+        g_string_append_len(line, text, (gssize)length);
+        return;
+    }
+    g_string_append_c(line, '"');
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '"')
+            g_string_append_c(line, '"');
+        g_string_append_c(line, text[i]);
+    }
+    g_string_append_c(line, '"');
+}
+
+static void print_header(const MbCsv *csv)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    const char *const *columns = mb_csv_columns(csv);
+    char delimiter = mb_csv_delimiter(csv);
+
+    for (size_t i = 0; columns[i] != NULL; i++) {
+        if (i > 0)
+            g_string_append_c(line, delimiter);
+        append_value(line, columns[i], strlen(columns[i]), delimiter);
+    }
+    printf("%s\r\n", line->str);
+}
+
+static void print_row(const MbCsv *csv, const MbCsvRow *row)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    char delimiter = mb_csv_delimiter(csv);
+
+    for (size_t i = 0; i < row->n_values; i++) {
+        if (i > 0)
+            g_string_append_c(line, delimiter);
+        append_value(line, row->values[i].text, row->values[i].length, delimiter);
+    }
+    printf("%s\r\n", line->str);
+}
+
+static bool print_csv(MmLedger *ledger, const MmState *state, const StatusOptions *options,
+                      GError **error)
+{
+    MbCsvOptions csv_options = {.encoding = options->encoding};
+    g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    g_autoptr(MbCsv) csv = NULL;
+    MbCsvRow row;
+    MbNext next;
+
+    if (options->delimiter != NULL)
+        csv_options.delimiter =
+            strcmp(options->delimiter, "tab") == 0 ? '\t' : options->delimiter[0];
+    csv = mb_csv_open(mm_ledger_csv(ledger), &csv_options, error);
+    if (csv == NULL || !mm_ledger_each(ledger, state, note_row, wanted, error))
+        return false;
+    print_header(csv);
+    while ((next = mb_csv_next(csv, &row, error)) == MB_NEXT)
+        if (row.error == NULL && g_hash_table_contains(wanted, &row.number))
+            print_row(csv, &row);
+    return next == MB_END;
+}
+
+/* --- the command -------------------------------------------------------------------------- */
+
+static int status(const char *path, const StatusOptions *options, const MmState *state)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) line = g_string_new(NULL);
+    g_autoptr(MmLedger) ledger = mm_ledger_open_to_read(path, &error);
+    bool good = ledger != NULL;
+
+    if (good && options->csv)
+        good = print_csv(ledger, state, options, &error);
+    else if (good && options->json)
+        good = mm_ledger_each(ledger, state, print_json_entry, line, &error);
+    else if (good)
+        good = print_text(ledger, state, &error);
+    if (!good)
+        return mb_log_fail(error);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        mb_log_error("standard output: cannot be written");
+        return MB_EXIT_IO;
+    }
+    return MB_EXIT_OK;
+}
+
+int mm_status_main(int argc, char **argv)
+{
+    g_auto(StatusOptions) options = {0};
+    const GOptionEntry entries[] = {
+        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "one JSON line a recipient", NULL},
+        {"csv", 0, 0, G_OPTION_ARG_NONE, &options.csv,
+         "the rows as they stand in the CSV, as input for a follow-up", NULL},
+        {"state", 0, 0, G_OPTION_ARG_STRING, &options.state,
+         "only sent, refused, deferred, in-doubt, pending, invalid or suppressed", "S"},
+        {"encoding", 0, 0, G_OPTION_ARG_STRING, &options.encoding, "of the CSV, for --csv", "NAME"},
+        {"delimiter", 0, 0, G_OPTION_ARG_STRING, &options.delimiter,
+         "of the CSV, for --csv: a character, or tab", "C"},
+        G_OPTION_ENTRY_NULL,
+    };
+    MbParsed parsed =
+        mb_option_parse(&argc, &argv, TOOL, MAILBATCH_VERSION, "LEDGER",
+                        "counts by state, and the entries of a ledger", NULL, entries, 1, 1);
+    MmState state = MM_PENDING;
+
+    if (parsed != MB_PARSED_RUN)
+        return parsed == MB_PARSED_DONE ? MB_EXIT_OK : MB_EXIT_USAGE;
+    if (options.state != NULL && !mm_state_from_name(options.state, &state))
+        return mb_option_usage(TOOL, "--state %s: there is no such state", options.state);
+    if (options.json && options.csv)
+        return mb_option_usage(TOOL, "--json and --csv: say one of them");
+    return status(argv[1], &options, options.state != NULL ? &state : NULL);
+}

@@ -1,0 +1,196 @@
+#include "summary.h"
+
+#include <mailbatch/base/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GROUPS_MAX   1000 /* kinds of refusal that are told apart */
+#define GROUPS_SHOWN 10
+
+typedef struct {
+    char *reply;
+    MmState state;
+    uint64_t n;
+} Group;
+
+struct MmSummary {
+    uint64_t counts[MM_STATES];
+    GHashTable *groups; /* "state reply" → Group */
+};
+
+static void group_free(void *object)
+{
+    Group *group = object;
+
+    g_free(group->reply);
+    g_free(group);
+}
+
+MmSummary *mm_summary_new(void)
+{
+    MmSummary *summary = g_new0(MmSummary, 1);
+
+    summary->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, group_free);
+    return summary;
+}
+
+void mm_summary_free(MmSummary *summary)
+{
+    if (summary == NULL)
+        return;
+    g_hash_table_unref(summary->groups);
+    g_free(summary);
+}
+
+/* The reply without the recipient's address, so that the same refusal of many is one line. */
+static void add_to_group(MmSummary *summary, const MmOutcome *outcome, const char *address)
+{
+    g_autoptr(GString) reply = g_string_new(outcome->reply);
+    g_autofree char *key = NULL;
+    Group *group;
+
+    if (*address != '\0')
+        g_string_replace(reply, address, "…", 0);
+    key = g_strdup_printf("%d %s", (int)outcome->state, reply->str);
+    group = g_hash_table_lookup(summary->groups, key);
+    if (group == NULL) {
+        if (g_hash_table_size(summary->groups) >= GROUPS_MAX)
+            return;
+        group = g_new0(Group, 1);
+        group->reply = g_strdup(reply->str);
+        group->state = outcome->state;
+        g_hash_table_insert(summary->groups, g_steal_pointer(&key), group);
+    }
+    group->n++;
+}
+
+void mm_summary_add(MmSummary *summary, const MmJob *job)
+{
+    for (size_t i = 0; i < job->claim->n_entries; i++) {
+        const MmOutcome *outcome = &job->outcomes[i];
+        summary->counts[outcome->state]++;
+        if ((outcome->state == MM_REFUSED || outcome->state == MM_DEFERRED) &&
+            outcome->reply != NULL)
+            add_to_group(summary, outcome, job->claim->entries[i].address);
+    }
+}
+
+uint64_t mm_summary_count(const MmSummary *summary, MmState state)
+{
+    return summary->counts[state];
+}
+
+uint64_t mm_summary_done(const MmSummary *summary)
+{
+    return summary->counts[MM_SENT] + summary->counts[MM_DEFERRED] + summary->counts[MM_REFUSED] +
+           summary->counts[MM_IN_DOUBT];
+}
+
+static int most_first(const void *left, const void *right)
+{
+    const Group *a = *(Group *const *)left;
+    const Group *b = *(Group *const *)right;
+
+    if (a->n != b->n)
+        return a->n < b->n ? 1 : -1;
+    return strcmp(a->reply, b->reply);
+}
+
+static GPtrArray *sorted_groups(const MmSummary *summary)
+{
+    GPtrArray *groups = g_ptr_array_new();
+    GHashTableIter iter;
+    void *group;
+
+    g_hash_table_iter_init(&iter, summary->groups);
+    while (g_hash_table_iter_next(&iter, NULL, &group))
+        g_ptr_array_add(groups, group);
+    g_ptr_array_sort(groups, most_first);
+    return groups;
+}
+
+static void print_groups(const MmSummary *summary, MmState state, const char *title)
+{
+    g_autoptr(GPtrArray) groups = sorted_groups(summary);
+    guint shown = 0;
+
+    for (guint i = 0; i < groups->len && shown < GROUPS_SHOWN; i++) {
+        const Group *group = groups->pdata[i];
+        if (group->state != state)
+            continue;
+        if (shown++ == 0)
+            printf("%s\n", title);
+        printf("  %6" G_GUINT64_FORMAT "  %s\n", group->n, group->reply);
+    }
+}
+
+static void print_text(const MmSummary *summary, const MmReport *report)
+{
+    static const MmState states[] = {MM_SENT,    MM_REFUSED, MM_DEFERRED,  MM_IN_DOUBT,
+                                     MM_PENDING, MM_INVALID, MM_SUPPRESSED};
+    uint64_t sent = summary->counts[MM_SENT];
+
+    print_groups(summary, MM_REFUSED, "refused for good, in this run:");
+    print_groups(summary, MM_DEFERRED, "deferred, in this run:");
+    printf("this run: %" G_GUINT64_FORMAT " sent in %.1f s", sent, report->seconds);
+    if (report->seconds >= 1 && sent > 0)
+        printf(" (%.0f/s)", (double)sent / report->seconds);
+    putchar('\n');
+    if (report->counts != NULL) {
+        printf("campaign %s:", report->campaign);
+        for (size_t i = 0; i < G_N_ELEMENTS(states); i++)
+            if (report->counts->entries[states[i]] > 0 || states[i] == MM_SENT)
+                printf("%s %" G_GUINT64_FORMAT " %s", i > 0 ? "," : "",
+                       report->counts->entries[states[i]], mm_state_name(states[i]));
+        putchar('\n');
+        if (report->counts->entries[MM_IN_DOUBT] > 0)
+            printf("in doubt: whether they arrived only the server knows; see `mmerge status "
+                   "--state in-doubt %s`,\n  then settle them with `mmerge resolve`\n",
+                   report->ledger);
+    }
+    if (report->stopped != NULL)
+        printf("stopped: %s\n", report->stopped);
+    if (report->go_on != NULL)
+        printf("to go on: %s\n", report->go_on);
+}
+
+static void print_json(const MmSummary *summary, const MmReport *report)
+{
+    g_autoptr(GPtrArray) groups = sorted_groups(summary);
+    g_autoptr(GString) out = g_string_new(NULL);
+    MbJson json;
+
+    for (guint i = 0; i < groups->len; i++) {
+        const Group *group = groups->pdata[i];
+        mb_json_init(&json, out);
+        mb_json_begin_map(&json);
+        mb_json_put_string(&json, "event", mm_state_name(group->state));
+        mb_json_put_string(&json, "reply", group->reply);
+        mb_json_put_unsigned(&json, "count", group->n);
+        mb_json_end_map(&json);
+        g_string_append_c(out, '\n');
+    }
+    mb_json_init(&json, out);
+    mb_json_begin_map(&json);
+    mb_json_put_string(&json, "event", "summary");
+    mb_json_put_string(&json, "campaign", report->campaign);
+    mb_json_put_unsigned(&json, "sent_now", summary->counts[MM_SENT]);
+    for (int state = 0; report->counts != NULL && state < MM_STATES; state++)
+        mb_json_put_unsigned(&json, mm_state_name((MmState)state), report->counts->entries[state]);
+    mb_json_key(&json, "seconds");
+    mb_json_double(&json, report->seconds);
+    mb_json_put_string(&json, "stopped", report->stopped);
+    mb_json_put_string(&json, "go_on", report->go_on);
+    mb_json_put_signed(&json, "exit", report->exit_code);
+    mb_json_end_map(&json);
+    printf("%s\n", out->str);
+}
+
+void mm_summary_print(const MmSummary *summary, const MmReport *report, bool json)
+{
+    if (json)
+        print_json(summary, report);
+    else
+        print_text(summary, report);
+    fflush(stdout);
+}
