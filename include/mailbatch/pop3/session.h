@@ -156,7 +156,8 @@ MbPop3Session *mb_pop3_session_new(const MbPop3Options *options, GError **error)
 void mb_pop3_session_free(MbPop3Session *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbPop3Session, mb_pop3_session_free)
 
-/* input, input_end, output, wrote, wants_input, expects: for the pump, or called directly in tests. */
+/* input, input_end, output, wrote, wants_input, expects: for the pump, or called directly in tests.
+ */
 extern const MbSessionOps mb_pop3_session_ops;
 
 /* After START_TLS, once the handshake succeeded: everything learnt in clear is forgotten and CAPA
