@@ -78,6 +78,9 @@ typedef enum {
 } PdOpenMode;
 PdArchive *pd_archive_open_existing(const char *path, PdOpenMode mode, GError **error);
 
+/* For segments sealed from now on; gzip when nothing was said. */
+void pd_archive_set_compress(PdArchive *archive, PdCompress compress);
+
 /* Gives up the lock. What was not committed is left to the next open, which adopts whole members.
  */
 void pd_archive_free(PdArchive *archive);

@@ -1,0 +1,259 @@
+/* Opening: the folder, the lock, recovery, the account. */
+#include "archive-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <mailbatch/base/file.h>
+#include <mailbatch/base/text.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static void clear_member(void *item)
+{
+    pd_member_clear(item);
+}
+
+static PdArchive *new_archive(const char *path)
+{
+    PdArchive *archive = g_new0(PdArchive, 1);
+    g_autofree char *open_folder = g_build_filename(path, "open", NULL);
+
+    archive->path = g_strdup(path);
+    archive->lock = -1;
+    archive->segment_size = PD_SEGMENT_SIZE;
+    archive->batch_messages = PD_BATCH_MESSAGES;
+    archive->spool = pd_spool_new(open_folder);
+    archive->header = g_string_sized_new(2048);
+    archive->pending = g_array_new(FALSE, FALSE, sizeof(PdMember));
+    g_array_set_clear_func(archive->pending, clear_member);
+    archive->lost = g_array_new(FALSE, FALSE, sizeof(PdMember));
+    g_array_set_clear_func(archive->lost, clear_member);
+    archive->copies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    archive->proven = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    archive->notes = g_ptr_array_new_with_free_func(g_free);
+    archive->recovery.notes = archive->notes;
+    archive->segment_number = 1;
+    archive->next_sequence = 1;
+    return archive;
+}
+
+void pd_archive_free(PdArchive *archive)
+{
+    if (archive == NULL)
+        return;
+    pd_segment_free(archive->segment);
+    pd_journal_free(archive->journal);
+    pd_catalog_free(archive->catalog);
+    pd_spool_free(archive->spool);
+    g_string_free(archive->header, TRUE);
+    g_array_unref(archive->pending);
+    g_array_unref(archive->lost);
+    g_hash_table_unref(archive->copies);
+    g_hash_table_unref(archive->proven);
+    g_ptr_array_unref(archive->notes);
+    if (archive->lock >= 0)
+        close(archive->lock);
+    g_clear_error(&archive->broken);
+    g_free(archive->host);
+    g_free(archive->user);
+    g_free(archive->path);
+    g_free(archive);
+}
+
+static bool set_error(GError **error, MbErrorCode code, const char *path, const char *text)
+{
+    g_autofree char *shown = mb_text_printable(path, strlen(path));
+
+    g_set_error(error, PD_ARCHIVE_ERROR, (gint)code, "%s: %s", shown, text);
+    return false;
+}
+
+static bool take_lock(PdArchive *archive, GError **error)
+{
+    g_autofree char *path = g_build_filename(archive->path, PD_LOCK_NAME, NULL);
+
+    archive->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (archive->lock < 0) {
+        mb_file_set_error(error, path, "cannot open", errno);
+        return false;
+    }
+    if (flock(archive->lock, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        return set_error(
+            error, MB_ERROR_TEMPORARY, archive->path,
+            "locked: another popdump works on this archive, try again when it is done");
+    mb_file_set_error(error, path, "cannot lock", errno);
+    return false;
+}
+
+static bool enter_account(PdArchive *archive, const char *kind, const char *host, const char *user,
+                          GError **error)
+{
+    MbJson *json = pd_journal_begin(archive->journal, kind);
+
+    mb_json_put_string(json, "format", "popdump archive 1");
+    mb_json_put_string(json, "host", host);
+    mb_json_put_string(json, "user", user);
+    if (!pd_archive_enter_line_durably(archive, error))
+        return false;
+    archive->host = g_strdup(host);
+    archive->user = g_strdup(user);
+    return true;
+}
+
+static bool check_account(PdArchive *archive, const PdArchiveOptions *options, GError **error)
+{
+    g_autofree char *shown = NULL;
+    g_autofree char *host = NULL;
+    g_autofree char *user = NULL;
+
+    if (archive->host == NULL || archive->user == NULL)
+        return enter_account(
+            archive, pd_journal_position(archive->journal)->lines == 0 ? "created" : "bound",
+            options->host, options->user, error);
+    if (g_ascii_strcasecmp(archive->host, options->host) == 0 &&
+        strcmp(archive->user, options->user) == 0)
+        return true;
+    shown = mb_text_printable(archive->path, strlen(archive->path));
+    host = mb_text_printable(archive->host, strlen(archive->host));
+    user = mb_text_printable(archive->user, strlen(archive->user));
+    g_set_error(error, PD_ARCHIVE_ERROR, MB_ERROR_CONFIG,
+                "%s: another account's archive: it holds the mail of %s at %s; give each account a "
+                "folder of its own",
+                shown, user, host);
+    return false;
+}
+
+typedef struct {
+    PdArchive *archive;
+    const GArray *files; /* NULL: do not look */
+} Known;
+
+static void count_uidl(void *user, const char *uidl, guint32 segment, guint64 count)
+{
+    Known *known = user;
+    guint64 *sum;
+
+    if (known->files != NULL && pd_layout_find(known->files, segment) == NULL)
+        return;
+    sum = g_hash_table_lookup(known->archive->copies, uidl);
+    if (sum == NULL) {
+        sum = g_new0(guint64, 1);
+        g_hash_table_insert(known->archive->copies, g_strdup(uidl), sum);
+    }
+    *sum += count;
+}
+
+static bool count_message(void *user, const PdRow *row, GError **error)
+{
+    (void)row;
+    (void)error;
+    ++*(uint64_t *)user;
+    return true;
+}
+
+/* What the catalog knows once it is up to date. */
+static bool load(PdArchive *archive, GError **error)
+{
+    g_autoptr(GArray) files = pd_layout_segments(archive->path, error);
+    Known known = {archive, files};
+    uint64_t last;
+
+    if (files == NULL || !pd_catalog_each_uidl(archive->catalog, count_uidl, &known, error) ||
+        !pd_catalog_last_session(archive->catalog, &archive->session, error) ||
+        !pd_catalog_last_sequence(archive->catalog, &last, error) ||
+        !pd_catalog_each(archive->catalog, 0, count_message, &archive->messages, error))
+        return false;
+    archive->next_sequence = last + 1;
+    return true;
+}
+
+static bool is_archive(const char *path, GError **error)
+{
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+        return set_error(error, MB_ERROR_NO_INPUT, path, "there is no such archive");
+    if (!pd_layout_is_archive(path))
+        return set_error(error, MB_ERROR_DATA, path,
+                         "not an archive: it has no journal, no catalog and no segments");
+    return true;
+}
+
+static bool lock_for_writing(PdArchive *archive, GError **error)
+{
+    archive->writable = true;
+    if (!take_lock(archive, error))
+        return false;
+    pd_layout_remove_temporaries(archive->path);
+    return true;
+}
+
+PdArchive *pd_archive_lock_existing(const char *path, GError **error)
+{
+    g_autoptr(PdArchive) archive = new_archive(path);
+
+    if (!is_archive(path, error) || !lock_for_writing(archive, error))
+        return NULL;
+    return g_steal_pointer(&archive);
+}
+
+bool pd_archive_bring_up(PdArchive *archive, const PdArchiveOptions *options, GError **error)
+{
+    archive->catalog = pd_catalog_open(archive->path, PD_CATALOG_WRITE, error);
+    if (archive->catalog == NULL) {
+        g_prefix_error(error, "catalog (`popdump rebuild` makes it anew): ");
+        return false;
+    }
+    if (!pd_recover_journal(archive, error) ||
+        !pd_catalog_account(archive->catalog, &archive->host, &archive->user, error) ||
+        (options != NULL && !check_account(archive, options, error)))
+        return false;
+    return pd_recover_segments(archive, error) && load(archive, error);
+}
+
+PdArchive *pd_archive_open(const PdArchiveOptions *options, GError **error)
+{
+    g_autoptr(PdArchive) archive = new_archive(options->path);
+
+    if (options->segment_size != 0)
+        archive->segment_size = options->segment_size;
+    if (options->batch_messages != 0)
+        archive->batch_messages = options->batch_messages;
+    archive->compress = options->compress;
+    if (g_file_test(options->path, G_FILE_TEST_EXISTS) && !pd_layout_is_archive(options->path) &&
+        !pd_layout_is_fresh(options->path)) {
+        set_error(error, MB_ERROR_DATA, options->path,
+                  "not an archive: there are other things in this folder; name a new or empty one");
+        return NULL;
+    }
+    if (!pd_layout_create(options->path, error) || !lock_for_writing(archive, error) ||
+        !pd_archive_bring_up(archive, options, error))
+        return NULL;
+    return g_steal_pointer(&archive);
+}
+
+PdArchive *pd_archive_open_existing(const char *path, PdOpenMode mode, GError **error)
+{
+    g_autoptr(PdArchive) archive = NULL;
+
+    if (mode == PD_OPEN_WRITE) {
+        archive = pd_archive_lock_existing(path, error);
+        return archive != NULL && pd_archive_bring_up(archive, NULL, error)
+                   ? g_steal_pointer(&archive)
+                   : NULL;
+    }
+    if (!is_archive(path, error))
+        return NULL;
+    archive = new_archive(path);
+    archive->catalog = pd_catalog_open(path, PD_CATALOG_READ, error);
+    if (archive->catalog == NULL) {
+        g_prefix_error(error, "catalog (`popdump rebuild` makes it anew): ");
+        return NULL;
+    }
+    if (!pd_catalog_account(archive->catalog, &archive->host, &archive->user, error) ||
+        !load(archive, error))
+        return NULL;
+    return g_steal_pointer(&archive);
+}
