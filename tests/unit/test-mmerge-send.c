@@ -1,0 +1,296 @@
+/*
+ * What a reply means for a row, how fast rows may go, and what a run adds up to.
+ */
+#include <check.h>
+#include <stdlib.h>
+
+#include "job.h"
+#include "pacer.h"
+#include "scope.h"
+#include "statement.h"
+
+static const struct {
+    const char *name;
+    int code;
+    const char *enhanced, *text;
+    MbSmtpStage stage;
+    MmScope want;
+} scope_rows[] = {
+    {"no such user", 550, "5.1.1", "who", MB_SMTP_STAGE_RCPT, MM_SCOPE_RECIPIENT},
+    {"greylisted", 451, "4.7.1", "Greylisted", MB_SMTP_STAGE_RCPT, MM_SCOPE_RECIPIENT},
+    {"too many recipients", 452, "4.5.3", "Too many recipients", MB_SMTP_STAGE_RCPT,
+     MM_SCOPE_RECIPIENT},
+    {"spam", 554, "5.7.1", "spam", MB_SMTP_STAGE_END, MM_SCOPE_MESSAGE},
+    {"sender refused", 550, "5.7.1", "not yours", MB_SMTP_STAGE_MAIL, MM_SCOPE_MESSAGE},
+    {"too many messages here", 421, "4.7.0", "maximum message count per session",
+     MB_SMTP_STAGE_MAIL, MM_SCOPE_CONNECTION},
+    {"Google's daily limit", 550, "5.4.5", "Daily user sending limit exceeded.", MB_SMTP_STAGE_END,
+     MM_SCOPE_ACCOUNT},
+    {"Microsoft's threads", 432, "4.3.2", "STOREDRV.ClientSubmit; sender thread limit exceeded",
+     MB_SMTP_STAGE_END, MM_SCOPE_ACCOUNT},
+    {"Amazon's throttle", 454, NULL, "Throttling failure: Maximum sending rate exceeded.",
+     MB_SMTP_STAGE_END, MM_SCOPE_ACCOUNT},
+    {"a quota at a recipient", 550, NULL, "Daily sending quota exceeded", MB_SMTP_STAGE_RCPT,
+     MM_SCOPE_ACCOUNT},
+    {"a full mailbox", 552, "5.2.2", "mailbox full", MB_SMTP_STAGE_RCPT, MM_SCOPE_RECIPIENT},
+};
+
+START_TEST(a_reply_has_its_scope)
+{
+    MbSmtpReply reply = {scope_rows[_i].code, (char *)scope_rows[_i].enhanced,
+                         (char *)scope_rows[_i].text};
+
+    ck_assert_msg(mm_scope_of(&reply, scope_rows[_i].stage) == scope_rows[_i].want, "%s",
+                  scope_rows[_i].name);
+    statement("M-25");
+}
+END_TEST
+
+static MmJob *new_job(size_t n, unsigned attempt)
+{
+    MmClaim *claim = g_new0(MmClaim, 1);
+
+    claim->row = 7;
+    claim->attempt = attempt;
+    claim->n_entries = n;
+    claim->entries = g_malloc0_n(n, sizeof *claim->entries);
+    for (size_t i = 0; i < n; i++) {
+        claim->entries[i].index = (int)i;
+        claim->entries[i].address = g_strdup_printf("p%zu@example.net", i);
+    }
+    return mm_job_new(claim);
+}
+
+static const MbSmtpReply ok = {250, (char *)"2.0.0", (char *)"queued"};
+static const MbSmtpReply later = {451, (char *)"4.3.0", (char *)"later"};
+static const MbSmtpReply never = {550, (char *)"5.1.1", (char *)"who"};
+static const MbSmtpReply enough = {421, (char *)"4.7.0", (char *)"enough"};
+static const MbSmtpReply quota = {550, (char *)"5.4.5", (char *)"Daily limit"};
+
+static const struct {
+    const char *name;
+    MbSmtpFate fate;
+    MbSmtpStage stage;
+    const MbSmtpReply *reply;
+    const MbSmtpReply *own[2];
+    MmState want[2];
+    MmMark mark;
+    bool account;
+} outcome_rows[] = {
+    {"accepted",
+     MB_SMTP_ACCEPTED,
+     MB_SMTP_STAGE_END,
+     &ok,
+     {&ok, &ok},
+     {MM_SENT, MM_SENT},
+     MM_MARK_SENT,
+     false},
+    {"one recipient refused",
+     MB_SMTP_ACCEPTED,
+     MB_SMTP_STAGE_END,
+     &ok,
+     {&ok, &never},
+     {MM_SENT, MM_REFUSED},
+     MM_MARK_MIXED,
+     false},
+    {"one recipient deferred",
+     MB_SMTP_ACCEPTED,
+     MB_SMTP_STAGE_END,
+     &ok,
+     {&later, &ok},
+     {MM_DEFERRED, MM_SENT},
+     MM_MARK_MIXED,
+     false},
+    {"MAIL refused",
+     MB_SMTP_REFUSED,
+     MB_SMTP_STAGE_MAIL,
+     &never,
+     {NULL, NULL},
+     {MM_REFUSED, MM_REFUSED},
+     MM_MARK_REFUSED,
+     false},
+    {"MAIL deferred",
+     MB_SMTP_REFUSED,
+     MB_SMTP_STAGE_MAIL,
+     &later,
+     {NULL, NULL},
+     {MM_DEFERRED, MM_DEFERRED},
+     MM_MARK_DEFERRED,
+     false},
+    {"content deferred, one recipient refused before",
+     MB_SMTP_REFUSED,
+     MB_SMTP_STAGE_END,
+     &later,
+     {&never, &ok},
+     {MM_REFUSED, MM_DEFERRED},
+     MM_MARK_MIXED,
+     false},
+    {"all recipients refused",
+     MB_SMTP_REFUSED,
+     MB_SMTP_STAGE_RCPT,
+     &never,
+     {&never, &later},
+     {MM_REFUSED, MM_DEFERRED},
+     MM_MARK_MIXED,
+     false},
+    {"421 to a recipient",
+     MB_SMTP_REFUSED,
+     MB_SMTP_STAGE_RCPT,
+     &enough,
+     {&ok, &enough},
+     {MM_DEFERRED, MM_DEFERRED},
+     MM_MARK_DEFERRED,
+     false},
+    {"lost before the end",
+     MB_SMTP_UNSENT,
+     MB_SMTP_STAGE_DATA,
+     NULL,
+     {&ok, NULL},
+     {MM_PENDING, MM_PENDING},
+     MM_MARK_NONE,
+     false},
+    {"lost after the end",
+     MB_SMTP_IN_DOUBT,
+     MB_SMTP_STAGE_END,
+     NULL,
+     {&ok, &ok},
+     {MM_IN_DOUBT, MM_IN_DOUBT},
+     MM_MARK_HANDED_OVER,
+     false},
+    {"lost after the end, one recipient refused",
+     MB_SMTP_IN_DOUBT,
+     MB_SMTP_STAGE_END,
+     NULL,
+     {&ok, &never},
+     {MM_IN_DOUBT, MM_REFUSED},
+     MM_MARK_MIXED,
+     false},
+    {"the day's quota",
+     MB_SMTP_REFUSED,
+     MB_SMTP_STAGE_END,
+     &quota,
+     {&ok, &ok},
+     {MM_PENDING, MM_PENDING},
+     MM_MARK_NONE,
+     true},
+};
+
+START_TEST(a_fate_gives_each_recipient_its_outcome)
+{
+    g_autoptr(MmJob) job = new_job(2, 1);
+    MbSmtpEvent event = {
+        .kind = MB_SMTP_EVENT_MESSAGE,
+        .fate = outcome_rows[_i].fate,
+        .stage = outcome_rows[_i].stage,
+        .reply = outcome_rows[_i].reply,
+        .n_recipients = 2,
+        .recipient_replies = outcome_rows[_i].own,
+    };
+
+    mm_job_take_event(job, &event);
+    for (int i = 0; i < 2; i++)
+        ck_assert_msg(job->outcomes[i].state == outcome_rows[_i].want[i], "%s: recipient %d is %s",
+                      outcome_rows[_i].name, i, mm_state_name(job->outcomes[i].state));
+    ck_assert_msg(mm_job_mark(job) == outcome_rows[_i].mark, "%s: mark", outcome_rows[_i].name);
+    ck_assert_msg(job->account_wide == outcome_rows[_i].account, "%s: account",
+                  outcome_rows[_i].name);
+    statement("M-24");
+}
+END_TEST
+
+START_TEST(what_is_deferred_waits_longer_each_time)
+{
+    static const int64_t base[] = {60, 120, 240, 480, 960, 1920, 3600, 3600, 3600};
+    MbSmtpEvent event = {.fate = MB_SMTP_REFUSED, .stage = MB_SMTP_STAGE_MAIL, .reply = &later};
+    const MbSmtpReply *none[1] = {NULL};
+
+    event.recipient_replies = none;
+    for (unsigned attempt = 1; attempt <= G_N_ELEMENTS(base); attempt++) {
+        g_autoptr(MmJob) job = new_job(1, attempt);
+        int64_t now = g_get_real_time() / G_USEC_PER_SEC;
+        mm_job_take_event(job, &event);
+        ck_assert_int_ge(job->outcomes[0].not_before - now, base[attempt - 1] * 4 / 5);
+        ck_assert_int_le(job->outcomes[0].not_before - now, base[attempt - 1] * 6 / 5 + 2);
+    }
+    statement("M-25");
+}
+END_TEST
+
+START_TEST(a_rate_holds_over_any_sliding_window)
+{
+    g_autoptr(MmPacer) pacer = mm_pacer_new(5, 60);
+    g_autoptr(GRand) random = g_rand_new_with_seed(11);
+    g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(gint64));
+    gint64 now = 1000000;
+
+    mm_pacer_add_past(pacer, now - 70 * G_USEC_PER_SEC);
+    mm_pacer_add_past(pacer, now - 30 * G_USEC_PER_SEC);
+    for (gint64 past = now - 70 * G_USEC_PER_SEC; past < now; past += 40 * G_USEC_PER_SEC)
+        g_array_append_val(times, past);
+    for (int i = 0; i < 2000; i++) {
+        gint64 wait = mm_pacer_take(pacer, now);
+        if (wait == 0)
+            g_array_append_val(times, now);
+        now += wait + g_rand_int_range(random, 0, 20) * G_USEC_PER_SEC;
+    }
+    ck_assert_uint_gt(times->len, 500);
+    for (guint i = 5; i < times->len; i++)
+        ck_assert_int_ge(g_array_index(times, gint64, i) - g_array_index(times, gint64, i - 5),
+                         60 * G_USEC_PER_SEC);
+    statement("M-28");
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    guint count, seconds; /* 0: not a rate */
+} rate_rows[] = {
+    {"2/second", 2, 1},
+    {"30/minute", 30, 60},
+    {"1000/hour", 1000, 3600},
+    {"500/day", 500, 86400},
+    {"", 0, 0},
+    {"5", 0, 0},
+    {"/day", 0, 0},
+    {"0/day", 0, 0},
+    {"-1/day", 0, 0},
+    {"5/week", 0, 0},
+    {"5/", 0, 0},
+    {"5 /day", 0, 0},
+    {"99999999999999999999/day", 0, 0},
+    {"5/day ", 0, 0},
+};
+
+START_TEST(a_rate_is_read_or_refused)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(rate_rows); i++) {
+        g_autoptr(GError) error = NULL;
+        guint count = 0, seconds = 0;
+        bool good = mm_rate_parse(rate_rows[i].text, &count, &seconds, &error);
+        ck_assert_msg(good == (rate_rows[i].count > 0), "%s", rate_rows[i].text);
+        ck_assert(good || error->code == MB_ERROR_USAGE);
+        ck_assert_uint_eq(count, rate_rows[i].count);
+        ck_assert_uint_eq(seconds, rate_rows[i].seconds);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("mmerge-send");
+    TCase *tcase = tcase_create("send");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_loop_test(tcase, a_reply_has_its_scope, 0, G_N_ELEMENTS(scope_rows));
+    tcase_add_loop_test(tcase, a_fate_gives_each_recipient_its_outcome, 0,
+                        G_N_ELEMENTS(outcome_rows));
+    tcase_add_test(tcase, what_is_deferred_waits_longer_each_time);
+    tcase_add_test(tcase, a_rate_holds_over_any_sliding_window);
+    tcase_add_test(tcase, a_rate_is_read_or_refused);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
