@@ -72,6 +72,12 @@ MmPolicy mm_campaign_bad_rows(const MmCampaign *campaign);
  */
 const char *const *mm_campaign_warnings(const MmCampaign *campaign);
 
+/* Says them as warnings of the tool. */
+void mm_campaign_warn(const MmCampaign *campaign);
+
+/* Columns of the CSV: so many of a row's first values are the list's own. */
+size_t mm_campaign_n_columns(const MmCampaign *campaign);
+
 /* `news-people`: stem of the template and stem of the CSV, what --campaign defaults to. The caller
  * frees it. */
 char *mm_campaign_default_name(const MmCampaign *campaign);
@@ -108,6 +114,9 @@ MbNext mm_rows_next(MmRows *rows, MmRow **row, GError **error);
 /* The row of that number, for what a ledger has claimed: ahead is cheap, behind starts at the top
  * again. MB_END: there is no such row. */
 MbNext mm_rows_find(MmRows *rows, uint64_t number, MmRow **row, GError **error);
+
+/* Blank rows passed over so far. */
+uint64_t mm_rows_blank(const MmRows *rows);
 
 /* Bytes read and in all, for progress. */
 void mm_rows_progress(const MmRows *rows, uint64_t *done, uint64_t *total);

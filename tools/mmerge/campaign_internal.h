@@ -1,0 +1,159 @@
+/*
+ * What a campaign is made of; for campaign*.c only.
+ */
+#pragma once
+
+#include "campaign.h"
+#include "mailbox.h"
+
+#include <mailbatch/compose/compose.h>
+#include <mailbatch/csv/csv.h>
+
+#define MAX_TEMPLATE_FILE (16 * 1024 * 1024)
+#define MAX_ATTACHMENT    (256 * 1024 * 1024)
+
+typedef enum {
+    FIELD_FROM,
+    FIELD_SENDER,
+    FIELD_REPLY_TO,
+    FIELD_TO,
+    FIELD_CC,
+    FIELD_BCC,
+    FIELD_MAILBOXES, /* another field of addresses */
+    FIELD_SUBJECT,
+    FIELD_TEXT, /* any other; encoded-words where it is not ASCII */
+    FIELD_RAW,  /* any other that has a syntax of its own */
+    FIELD_RETURN_PATH,
+    FIELD_ATTACHMENT,  /* one path */
+    FIELD_ATTACHMENTS, /* paths between commas */
+    FIELD_BODY_TYPE,   /* of the campaign, not of the message: these three */
+    FIELD_BODY_HTML,
+    FIELD_BODY_TEXT,
+} FieldKind;
+
+/* A header field of the template, compiled. */
+typedef struct {
+    FieldKind kind;
+    char *name;
+    MbTemplate *value;
+    char *place; /* `news.txt:3` for messages */
+    /* What no row changes is read once. */
+    bool constant;
+    GString *rendered;   /* FIELD_TEXT, FIELD_RAW, FIELD_SUBJECT */
+    GArray *mailboxes;   /* those with addresses */
+    GStringChunk *texts; /* theirs */
+    bool smtputf8;       /* of the mailboxes */
+    GPtrArray *parts;    /* MbComposePart, those with paths */
+} Field;
+
+/* One of the two bodies. */
+typedef struct {
+    bool exists;
+    MbTemplate *source;
+    MbComposePart *part; /* built once, when no row changes it */
+    char *folder;        /* what its images are relative to */
+    char *path;
+    bool row_images;   /* an image's path holds a placeholder */
+    GPtrArray *images; /* MbComposePart of those that hold none */
+} Body;
+
+struct MmCampaign {
+    char *template_path, *csv_path, *folder;
+    MbCsvOptions csv_options; /* its strings are the campaign's */
+    MmPolicy duplicates, bad_rows;
+    guint64 max_size;
+    char *encoding;
+
+    GPtrArray *names; /* columns, then keys of --set that are none; NULL-ended */
+    size_t n_columns;
+    int key_column;       /* -1: none */
+    bool *constant;       /* per name */
+    MbTemplateValue *set; /* per name: --set's value, or a NULL text */
+    GPtrArray *set_texts;
+
+    GPtrArray *fields; /* Field */
+    bool has_to;
+    Body plain, html;
+    GPtrArray *attached;    /* MbComposePart, --attach */
+    GHashTable *suppressed; /* folded addresses */
+    GPtrArray *warnings;    /* NULL-ended */
+    MbDigest *inputs;       /* of everything that was read and said, until `verdict` is made */
+    uint8_t verdict[MB_SHA256_LENGTH]; /* without the CSV's octets */
+    char seed[17]; /* of boundaries: the template file's digest, so that preview and send
+        agree whatever their options */
+};
+
+struct MmRenderer {
+    const MmCampaign *campaign;
+    MbComposeHead *head;
+    GString *value; /* of the field under way */
+    GString *plain, *html, *rewritten;
+    GStringChunk *texts;
+    GArray *mailboxes;                /* MbComposeMailbox, of the field under way */
+    GArray *recipients;               /* MmLedgerRecipient */
+    GPtrArray *attachments, *inlines; /* MbComposePart, borrowed from campaign or `files` */
+    GHashTable *files;                /* path → MbComposePart, of rows' attachments and images */
+    size_t files_octets;
+    GString *sender, *message_id;
+    const char *from; /* its first address */
+    MbWire *wire;
+};
+
+/* --- campaign_files.c --------------------------------------------------------------------- */
+
+/* The file as a part; a Content-ID makes it inline. Errors name the path. */
+MbComposePart *campaign_load_part(const char *path, const char *content_id, GBytes **bytes,
+                                  GError **error);
+
+/* The path that a marked value names, below `folder`: no value may climb out of the folder that the
+ * template names. NULL without an error: the value is blank. The caller frees it. */
+char *campaign_resolve_path(const char *folder, const char *marked, size_t length, GError **error);
+
+/* Calls `take` for each path of a marked value that lists them between commas of the template. */
+bool campaign_each_path(const Field *field, const char *marked, size_t length,
+                        bool (*take)(const char *marked, size_t length, void *user, GError **error),
+                        void *user, GError **error);
+
+/* What an image's path means, below `folder`; NULL, and said, when it leads out. */
+char *campaign_image_path(const char *folder, const char *path, GError **error);
+
+/* The Content-ID for an image's path. The caller frees it. */
+char *campaign_content_id(const char *path);
+
+/* Reads the suppressions of a file into the set. */
+bool campaign_read_suppressed(GHashTable *set, const char *path, const GBytes *bytes,
+                              GError **error);
+
+/* --- campaign_letter.c -------------------------------------------------------------------- */
+
+/* Compiles the template file into fields and bodies. */
+bool campaign_compile(MmCampaign *campaign, const MmCampaignOptions *options, GError **error);
+
+void campaign_field_free(void *field);
+void campaign_body_clear(Body *body);
+
+/* Adds to the digest of inputs. */
+void campaign_note(MmCampaign *campaign, const void *bytes, size_t length);
+GBytes *campaign_read_input(MmCampaign *campaign, const char *path, GError **error);
+
+/* --- campaign_render.c, campaign_bodies.c ------------------------------------------------- */
+
+/* One rendering: what the steps below share. */
+typedef struct {
+    MmRenderer *renderer;
+    const MmCampaign *campaign;
+    MbTemplateScope scope;
+    const MmRenderOptions *options;
+    bool smtputf8;
+    size_t n_to;  /* recipients of To */
+    bool to_left; /* one of them is not suppressed */
+} Rendering;
+
+/* The file as a part, perhaps read for a row before. The renderer's until it is reset. */
+MbComposePart *campaign_row_file(MmRenderer *renderer, const char *path, const char *content_id,
+                                 GError **error);
+
+void campaign_add_all(GPtrArray *to, const GPtrArray *from);
+
+/* Bodies, attachments and the header so far become renderer->wire. */
+bool campaign_compose(Rendering *rendering, GError **error);

@@ -1,0 +1,54 @@
+#include "campaign.h"
+
+#include <string.h>
+
+void mm_campaign_options_clear(MmCampaignOptions *options)
+{
+    g_free(options->from);
+    g_strfreev(options->attach);
+    g_strfreev(options->set);
+    g_free(options->encoding);
+    g_free(options->delimiter);
+    g_free(options->key);
+    g_free(options->duplicates);
+    g_free(options->bad_rows);
+    g_strfreev(options->suppress);
+    g_free(options->max_size);
+    memset(options, 0, sizeof *options);
+}
+
+GOptionEntry *mm_campaign_entries(MmCampaignOptions *options, const GOptionEntry *more)
+{
+    const GOptionEntry own[] = {
+        {"from", 0, 0, G_OPTION_ARG_STRING, &options->from, "From, instead of the template's",
+         "ADDR"},
+        {"attach", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->attach,
+         "Attach FILE to every message (may repeat)", "FILE"},
+        {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->set,
+         "Give the template a name of its own (may repeat)", "KEY=VALUE"},
+        {"encoding", 0, 0, G_OPTION_ARG_STRING, &options->encoding,
+         "Encoding of the CSV (UTF-8, or what its BOM says)", "NAME"},
+        {"delimiter", 0, 0, G_OPTION_ARG_STRING, &options->delimiter,
+         "Delimiter of the CSV, one character or `tab`", "C"},
+        {"key", 0, 0, G_OPTION_ARG_STRING, &options->key, "Column that says who a row is",
+         "COLUMN"},
+        {"duplicates", 0, 0, G_OPTION_ARG_STRING, &options->duplicates,
+         "Rows with the same To: stop, skip or send (stop)", "WHAT"},
+        {"bad-rows", 0, 0, G_OPTION_ARG_STRING, &options->bad_rows,
+         "Rows that cannot be sent: stop or skip (stop)", "WHAT"},
+        {"suppress", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->suppress,
+         "Addresses never to send to, one a line (may repeat)", "FILE"},
+        {"max-size", 0, 0, G_OPTION_ARG_STRING, &options->max_size, "A larger message is a bad row",
+         "SIZE"},
+    };
+    size_t n = G_N_ELEMENTS(own), n_more = 0;
+    GOptionEntry *all;
+
+    while (more != NULL && more[n_more].long_name != NULL)
+        n_more++;
+    all = g_new0(GOptionEntry, n + n_more + 1);
+    memcpy(all, own, sizeof own);
+    if (n_more > 0)
+        memcpy(all + n, more, n_more * sizeof *more);
+    return all;
+}

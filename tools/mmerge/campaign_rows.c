@@ -1,0 +1,152 @@
+#include "campaign_internal.h"
+
+#include <string.h>
+
+/* A row and all its texts are one block of memory. */
+typedef struct {
+    MmRow row;
+    MbTemplateValue values[];
+} RowBlock;
+
+struct MmRows {
+    const MmCampaign *campaign;
+    MbCsv *csv;
+    uint64_t last; /* number of the row handed out last */
+};
+
+void mm_row_free(MmRow *row)
+{
+    g_free(row);
+}
+
+MmRows *mm_rows_open(const MmCampaign *campaign, GError **error)
+{
+    MbCsv *csv = mb_csv_open(campaign->csv_path, &campaign->csv_options, error);
+    MmRows *rows;
+
+    if (csv == NULL)
+        return NULL;
+    for (size_t i = 0; i < campaign->n_columns || i < mb_csv_n_columns(csv); i++)
+        if (i >= campaign->n_columns || i >= mb_csv_n_columns(csv) ||
+            strcmp(mb_csv_columns(csv)[i], g_ptr_array_index(campaign->names, i)) != 0) {
+            g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
+                        "%s: its header changed while mmerge was at work", campaign->csv_path);
+            mb_csv_free(csv);
+            return NULL;
+        }
+    rows = g_new0(MmRows, 1);
+    rows->campaign = campaign;
+    rows->csv = csv;
+    return rows;
+}
+
+void mm_rows_free(MmRows *rows)
+{
+    if (rows == NULL)
+        return;
+    mb_csv_free(rows->csv);
+    g_free(rows);
+}
+
+static char *put_text(char **at, const char *text, size_t length)
+{
+    char *put = *at;
+
+    memcpy(put, text, length);
+    put[length] = '\0';
+    *at += length + 1;
+    return put;
+}
+
+static const char *why_invalid(const MmCampaign *campaign, const MbCsvRow *record, char **made)
+{
+    if (record->error != NULL)
+        return record->error->message;
+    if (campaign->key_column < 0 || record->values[campaign->key_column].length > 0)
+        return NULL;
+    *made = g_strdup_printf("%s: row %" G_GUINT64_FORMAT ": the key \"%s\" is empty",
+                            campaign->csv_path, record->number,
+                            (char *)g_ptr_array_index(campaign->names, campaign->key_column));
+    return *made;
+}
+
+static MmRow *new_row(const MmCampaign *campaign, const MbCsvRow *record)
+{
+    size_t n = campaign->names->len - 1;
+    g_autofree char *made = NULL;
+    const char *invalid = why_invalid(campaign, record, &made);
+    size_t texts = invalid != NULL ? strlen(invalid) + 1 : 0;
+    RowBlock *block;
+    char *at;
+
+    for (size_t i = 0; i < campaign->n_columns && i < record->n_values; i++)
+        texts += record->values[i].length + 1;
+    block = g_malloc0(sizeof *block + n * sizeof *block->values + texts + 1);
+    at = (char *)&block->values[n];
+    block->row.number = record->number;
+    block->row.values = block->values;
+    memcpy(block->row.digest, record->digest, sizeof block->row.digest);
+    if (invalid != NULL)
+        block->row.invalid = put_text(&at, invalid, strlen(invalid));
+    for (size_t i = 0; i < n; i++) {
+        if (i < campaign->n_columns && i < record->n_values) {
+            const MbCsvValue *value = &record->values[i];
+
+            block->values[i] =
+                (MbTemplateValue){put_text(&at, value->text, value->length), value->length};
+        } else {
+            block->values[i] = (MbTemplateValue){"", 0};
+        }
+        if (campaign->key_column == (int)i && invalid == NULL)
+            block->row.key = block->values[i].text;
+        if (campaign->set[i].text != NULL)
+            block->values[i] = campaign->set[i];
+    }
+    return &block->row;
+}
+
+MbNext mm_rows_next(MmRows *rows, MmRow **row, GError **error)
+{
+    MbCsvRow record;
+    MbNext next = mb_csv_next(rows->csv, &record, error);
+
+    if (next != MB_NEXT)
+        return next;
+    *row = new_row(rows->campaign, &record);
+    rows->last = record.number;
+    return MB_NEXT;
+}
+
+MbNext mm_rows_find(MmRows *rows, uint64_t number, MmRow **row, GError **error)
+{
+    MbCsvRow record;
+    MbNext next;
+
+    if (number <= rows->last) {
+        rows->last = 0;
+        if (!mb_csv_rewind(rows->csv, error))
+            return MB_FAILED;
+    }
+    while ((next = mb_csv_next(rows->csv, &record, error)) == MB_NEXT) {
+        rows->last = record.number;
+        if (record.number < number)
+            continue;
+        if (record.number > number) /* it is passed: the next search begins at the top */
+            return MB_END;
+        *row = new_row(rows->campaign, &record);
+        return MB_NEXT;
+    }
+    rows->last = next == MB_END ? UINT64_MAX : rows->last;
+    return next;
+}
+
+uint64_t mm_rows_blank(const MmRows *rows)
+{
+    return mb_csv_blank_rows(rows->csv);
+}
+
+void mm_rows_progress(const MmRows *rows, uint64_t *done, uint64_t *total)
+{
+    *done = mb_csv_offset(rows->csv);
+    *total = mb_csv_size(rows->csv);
+}

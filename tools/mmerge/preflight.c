@@ -1,0 +1,159 @@
+#include "preflight.h"
+
+#include "ledger_seen.h"
+#include "mailbox.h"
+
+#include <string.h>
+
+typedef struct {
+    const MmCampaign *campaign;
+    MmSeen *seen;
+    MmPreflightTotals *totals;
+    GString *name;
+} Preflight;
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* To's addresses (all of them where there is no To), folded and sorted: the same set is the same
+ * name. */
+static void set_name(Preflight *preflight, const MmMessage *message)
+{
+    g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
+    bool has_to = message->n_recipients > 0 && message->recipients[0].kind == MM_TO;
+
+    for (size_t i = 0; i < message->n_recipients; i++)
+        if (!has_to || message->recipients[i].kind == MM_TO)
+            g_ptr_array_add(addresses, mm_address_fold(message->recipients[i].address));
+    qsort(addresses->pdata, addresses->len, sizeof(char *), compare_names);
+    g_string_truncate(preflight->name, 0);
+    for (guint i = 0; i < addresses->len; i++) {
+        g_string_append(preflight->name, g_ptr_array_index(addresses, i));
+        g_string_append_c(preflight->name, '\n');
+    }
+}
+
+static bool find_duplicate(Preflight *preflight, MmVerdict *verdict, char **why, GError **error)
+{
+    const MmRow *row = verdict->row;
+    uint64_t before;
+
+    if (row->key != NULL) {
+        if (!mm_seen_add(preflight->seen, "k", row->key, strlen(row->key), row->number, &before,
+                         error))
+            return false;
+        if (before != 0) {
+            *why = g_strdup_printf("%s: row %" G_GUINT64_FORMAT ": the key \"%s\" stands in row "
+                                   "%" G_GUINT64_FORMAT " already",
+                                   mm_campaign_csv_path(preflight->campaign), row->number, row->key,
+                                   before);
+            preflight->totals->bad++;
+            return true;
+        }
+    }
+    set_name(preflight, verdict->message);
+    if (!mm_seen_add(preflight->seen, "t", preflight->name->str, preflight->name->len, row->number,
+                     &before, error))
+        return false;
+    verdict->duplicate_of = before;
+    if (before == 0)
+        return true;
+    preflight->totals->duplicates++;
+    if (mm_campaign_duplicates(preflight->campaign) != MM_SEND)
+        *why = g_strdup_printf("%s: row %" G_GUINT64_FORMAT ": has the same To as row "
+                               "%" G_GUINT64_FORMAT " (--duplicates skip or send to go on)",
+                               mm_campaign_csv_path(preflight->campaign), row->number, before);
+    return true;
+}
+
+/* Recipients that are left. */
+static size_t count_left(const MmMessage *message)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < message->n_recipients; i++)
+        n += !message->recipients[i].suppressed;
+    return n;
+}
+
+static bool judge(Preflight *preflight, MmRenderer *renderer, const MmRow *row,
+                  const MmRenderOptions *options, MmVerdict *verdict, MmMessage *message,
+                  char **why, GError **error)
+{
+    MmPreflightTotals *totals = preflight->totals;
+    g_autoptr(GError) problem = NULL;
+    size_t left;
+
+    *verdict = (MmVerdict){.row = row};
+    totals->rows++;
+    if (!mm_render(renderer, row, options, message, &problem)) {
+        *why = g_strdup(problem->message);
+        totals->bad++;
+    } else {
+        verdict->message = message;
+        if (!find_duplicate(preflight, verdict, why, error))
+            return false;
+    }
+    verdict->invalid = *why;
+    if (*why != NULL)
+        return true;
+    left = count_left(message);
+    verdict->suppressed = left == 0;
+    if (verdict->suppressed) {
+        totals->suppressed++;
+        return true;
+    }
+    totals->good++;
+    totals->recipients += left;
+    totals->bytes += mb_wire_length(message->wire);
+    return true;
+}
+
+static bool decide_stop(const MmCampaign *campaign, const MmPreflightTotals *totals)
+{
+    return (totals->bad > 0 && mm_campaign_bad_rows(campaign) == MM_STOP) ||
+           (totals->duplicates > 0 && mm_campaign_duplicates(campaign) == MM_STOP);
+}
+
+static bool go_through(Preflight *preflight, const MmRenderOptions *options,
+                       bool (*each)(const MmVerdict *verdict, void *user, GError **error),
+                       void *user, MbProgress *progress, GError **error)
+{
+    g_autoptr(MmRows) rows = mm_rows_open(preflight->campaign, error);
+    g_autoptr(MmRenderer) renderer = mm_renderer_new(preflight->campaign);
+    MbNext next = MB_FAILED;
+    MmRow *taken;
+
+    while (rows != NULL && (next = mm_rows_next(rows, &taken, error)) == MB_NEXT) {
+        g_autoptr(MmRow) row = taken;
+        g_autofree char *why = NULL;
+        MmMessage message;
+        MmVerdict verdict;
+
+        if (!judge(preflight, renderer, row, options, &verdict, &message, &why, error) ||
+            (each != NULL && !each(&verdict, user, error)))
+            return false;
+        if (progress != NULL)
+            mb_progress_update(progress, preflight->totals->rows, 0);
+    }
+    if (next == MB_END)
+        preflight->totals->blank_rows = mm_rows_blank(rows);
+    return next == MB_END;
+}
+
+bool mm_preflight(const MmCampaign *campaign, const MmRenderOptions *options,
+                  bool (*each)(const MmVerdict *verdict, void *user, GError **error), void *user,
+                  MbProgress *progress, MmPreflightTotals *totals, GError **error)
+{
+    g_autoptr(MmSeen) seen = mm_seen_new(error);
+    g_autoptr(GString) name = g_string_new(NULL);
+    Preflight preflight = {.campaign = campaign, .seen = seen, .totals = totals, .name = name};
+
+    memset(totals, 0, sizeof *totals);
+    if (seen == NULL || !go_through(&preflight, options, each, user, progress, error))
+        return false;
+    totals->stop = decide_stop(campaign, totals);
+    return true;
+}
