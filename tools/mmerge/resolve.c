@@ -91,9 +91,9 @@ int mm_resolve_main(int argc, char **argv)
     g_autofree char *unsent = NULL;
     const GOptionEntry entries[] = {
         {"sent", 0, 0, G_OPTION_ARG_FILENAME, &sent,
-         "those named in FILE, a line each, arrived: they become sent", "FILE"},
+         "Those named in FILE, a line each, arrived: they become sent", "FILE"},
         {"unsent", 0, 0, G_OPTION_ARG_FILENAME, &unsent,
-         "those named in FILE did not arrive: the next run sends them", "FILE"},
+         "Those named in FILE did not arrive: the next run sends them", "FILE"},
         G_OPTION_ENTRY_NULL,
     };
     MbParsed parsed = mb_option_parse(

@@ -194,14 +194,14 @@ int mm_status_main(int argc, char **argv)
 {
     g_auto(StatusOptions) options = {0};
     const GOptionEntry entries[] = {
-        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "one JSON line a recipient", NULL},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "One JSON line a recipient", NULL},
         {"csv", 0, 0, G_OPTION_ARG_NONE, &options.csv,
-         "the rows as they stand in the CSV, as input for a follow-up", NULL},
+         "The rows as they stand in the CSV, as input for a follow-up", NULL},
         {"state", 0, 0, G_OPTION_ARG_STRING, &options.state,
-         "only sent, refused, deferred, in-doubt, pending, invalid or suppressed", "S"},
-        {"encoding", 0, 0, G_OPTION_ARG_STRING, &options.encoding, "of the CSV, for --csv", "NAME"},
+         "Only sent, refused, deferred, in-doubt, pending, invalid or suppressed", "S"},
+        {"encoding", 0, 0, G_OPTION_ARG_STRING, &options.encoding, "Of the CSV, for --csv", "NAME"},
         {"delimiter", 0, 0, G_OPTION_ARG_STRING, &options.delimiter,
-         "of the CSV, for --csv: a character, or tab", "C"},
+         "Of the CSV, for --csv: a character, or tab", "C"},
         G_OPTION_ENTRY_NULL,
     };
     MbParsed parsed =
