@@ -14,10 +14,17 @@ fetch()
         --password-file "$T/password" --segment-size 3M "$archive"
 }
 
+# Octets written so far, about: sealed segments have 3 MiB each before they are compressed.
 archived_octets()
 {
-    find "$archive/seg" "$archive/open" -name '*.tar*' -printf '%s\n' 2>/dev/null |
-        awk '{ sum += $1 } END { print sum + 0 }'
+    local file number=1 size=0
+
+    for file in "$archive"/open/*.tar; do
+        [ -e "$file" ] || break
+        number=$(basename "$file" .tar)
+        size=$(stat -c %s "$file" 2>/dev/null) || size=0
+    done
+    echo $(((10#$number - 1) * 3 * 1048576 + size))
 }
 
 grown_to()
@@ -31,7 +38,7 @@ kill_once()
     local had more code=0
 
     had=$(archived_octets)
-    more=$((20000 + RANDOM * 60))
+    more=$((20000 + RANDOM * 70))
     start_background "$T/killed.log" "$MB_BIN/popdump" fetch \
         --server "pop3s://u1@localhost:$POP3S_PORT" --tls-trust "$CA_FILE" \
         --password-file "$T/password" --segment-size 3M "$archive"

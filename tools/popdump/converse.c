@@ -186,7 +186,8 @@ static void heed_signal(PdRun *run)
 
 bool pd_run_step(PdRun *run, GError **error)
 {
-    int wait_ms = run->archive != NULL ? pd_archive_commit_wait(run->archive) : -1;
+    bool writing = run->archive != NULL && !run->options->dry_run;
+    int wait_ms = writing ? pd_archive_commit_wait(run->archive) : -1;
     int wake = run->stopping ? -1 : pd_stop_descriptor();
     g_autoptr(GError) lost = NULL;
     g_autoptr(GError) ended = NULL;
@@ -205,7 +206,7 @@ bool pd_run_step(PdRun *run, GError **error)
         return false;
     }
     heed_signal(run);
-    return run->archive == NULL || pd_run_commit(run, false, error);
+    return !writing || pd_run_commit(run, false, error);
 }
 
 bool pd_run_settle(PdRun *run, GError **error)
