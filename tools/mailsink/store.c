@@ -258,7 +258,7 @@ struct MsOutgoing {
     MsMail *mail;
     int descriptor; /* -1: the content is in memory, or was read */
     char *window;
-    bool done;
+    gsize given; /* of the content in memory */
 };
 
 MsOutgoing *ms_outgoing_new(MsStore *store, MsMail *mail, GError **error)
@@ -300,10 +300,9 @@ gssize ms_outgoing_read(MsOutgoing *outgoing, const char **bytes)
     gsize size = 0;
 
     if (outgoing->descriptor < 0) {
-        if (outgoing->done)
-            return 0;
-        outgoing->done = true;
-        *bytes = g_bytes_get_data(outgoing->mail->content, &size);
+        *bytes = (const char *)g_bytes_get_data(outgoing->mail->content, &size) + outgoing->given;
+        size = MIN(size - outgoing->given, WINDOW);
+        outgoing->given += size;
         return (gssize)size;
     }
     do {
