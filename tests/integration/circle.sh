@@ -35,17 +35,66 @@ fetch()
     expect_equal "mails after a second fetch" "$4" "$("$MB_BIN/popdump" list "$archive" | wc -l)"
 }
 
+# The tars of an archive: sealed or open.
+segments()
+{
+    find "$T/$1" -name '*.tar*' | sort
+}
+
+# Each tar program gives the same list and says nothing; the archived mails are on it, once each.
+listings()
+{
+    local segment
+
+    while read -r segment; do
+        expect_exit 0 tar tf "$segment"
+        cp "$T/out" "$T/list"
+        expect_equal "tar's words" "" "$(cat "$T/err")"
+        expect_exit 0 bsdtar tf "$segment"
+        expect_same "$T/list" "$T/out"
+        expect_equal "bsdtar's words" "" "$(cat "$T/err")"
+        expect_exit 0 circle list "$segment"
+        expect_same "$T/list" "$T/out"
+        cat "$T/list" >>"$T/$1.list.$2"
+    done < <(segments "$1")
+    expect_equal "members of all segments" 200 "$(sort -u "$T/$1.list.$2" | wc -l)"
+    expect_equal "members of all segments" 200 "$(wc -l <"$T/$1.list.$2")"
+}
+
+# Sealed and compressed it holds the same members with the same bytes.
+sealed()
+{
+    listings "$1" open
+    expect_exit 0 "$MB_BIN/popdump" seal "$T/$1"
+    expect_missing "$T/$1"/open/*
+    (cd "$T/$1" && sha256sum --quiet -c SHA256SUMS)
+    expect_exit 0 "$MB_BIN/popdump" verify "$T/$1"
+    listings "$1" sealed
+    expect_same "$T/$1.list.open" "$T/$1.list.sealed"
+    circle tar "$T/$1" "$T/$1.sealed"
+    diff -r "$T/$1.mails" "$T/$1.sealed"
+    statement P-16
+}
+
 # extract NAME: what mparse takes out of the archive's segments.
 extract()
 {
-    local segments=("$T/$1"/seg/*.tar.* "$T/$1"/open/*.tar)
+    local found
 
+    mapfile -t found < <(segments "$1")
+    rm -rf "$T/$1.parts"
     mkdir "$T/$1.parts"
     expect_exit 0 "$MB_BIN/mparse" -f shape -o "$T/$1.shapes" -x "$T/$1.parts" \
-        --only attachments "${segments[@]}"
+        --only attachments "${found[@]}"
     circle parts "$T/campaign" "$T/$1.parts"
     expect_equal "messages found" 200 "$(wc -l <"$T/$1.shapes")"
     expect_equal "shapes" 1 "$(sort -u "$T/$1.shapes" | wc -l)"
+}
+
+as_meant()
+{
+    circle read "$T/campaign" "$T/$1.mails"
+    statement M-7 M-9 M-10 M-13 M-14
 }
 
 on_postfix_and_dovecot()
@@ -68,7 +117,6 @@ same_as_maildir()
     circle same "$MAIL_DIR/u2/Maildir/cur" "$T/postfix.bcc.mails" 200
 }
 
-shopt -s nullglob
 echo pw >"$T/password"
 chmod 600 "$T/password"
 circle make "$T/campaign"
@@ -80,11 +128,12 @@ if need_servers "the circle on postfix and dovecot"; then
     case_begin "postfix and dovecot: sent over STARTTLS with AUTH, archived over POP3S"
     on_postfix_and_dovecot
     case_run "postfix and dovecot: archived bytes are the Maildir's" same_as_maildir
-    case_run "postfix and dovecot: Python reads what was meant" \
-        circle read "$T/campaign" "$T/postfix.rest.mails"
-    case_run "postfix and dovecot: Cc's copy" circle read "$T/campaign" "$T/postfix.cc.mails"
-    case_run "postfix and dovecot: Bcc's copy" circle read "$T/campaign" "$T/postfix.bcc.mails"
+    case_run "postfix and dovecot: Python reads what was meant" as_meant postfix.rest
+    case_run "postfix and dovecot: Cc's copy" as_meant postfix.cc
+    case_run "postfix and dovecot: Bcc's copy" as_meant postfix.bcc
     case_run "postfix and dovecot: mparse takes out what went in" extract postfix.rest
+    case_run "postfix and dovecot: the sealed archive" sealed postfix.rest
+    case_run "postfix and dovecot: mparse on the sealed archive" extract postfix.rest
 fi
 
 on_mailsink()
@@ -98,6 +147,6 @@ on_mailsink()
 case_begin "mailsink: sent over STARTTLS with AUTH, archived over POP3S"
 on_mailsink
 case_run "mailsink: archived bytes are the store's" \
-    circle same "$T/sink/store" "$T/mailsink.mails" 200
-case_run "mailsink: Python reads what was meant" circle read "$T/campaign" "$T/mailsink.mails"
+    circle same "$T/sink/store/new" "$T/mailsink.mails" 200
+case_run "mailsink: Python reads what was meant" as_meant mailsink
 case_run "mailsink: mparse takes out what went in" extract mailsink

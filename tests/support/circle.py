@@ -5,6 +5,7 @@
     circle.py tar DIR OUT         unpacks the members of archive DIR's segments into OUT
     circle.py same BOX DIR [TOTAL]  the mails in BOX (a Maildir's or mailsink's files; LF becomes
                                   CRLF) are the files in DIR, byte for byte
+    circle.py list TAR            the names of its members, as Python's tarfile sees them
     circle.py read CAMPAIGN DIR   Python's email package finds in DIR's mails what the campaign says
     circle.py parts CAMPAIGN DIR  the files below DIR hold each attachment, by name and content
 
@@ -166,7 +167,7 @@ def addresses(message, name):
 
 
 def check_mail(campaign, data):
-    """Returns the row's number."""
+    """Returns the row's number and the Message-ID."""
     message = email.message_from_bytes(data, policy=email.policy.default)
     number = int(message["To"].addresses[0].username[1:])
     want = row(number)
@@ -183,8 +184,13 @@ def check_mail(campaign, data):
     for name in ("From", "To", "Cc", "Reply-To", "Subject", "Date", "Message-ID", "MIME-Version"):
         equal(f"number of {name}", 1, len(message.get_all(name, [])))
         equal(f"defects of {name}", (), tuple(message[name].defects))
+    equal("Date's zone", True, re.search(r" [+-]\d{4}$", message["Date"]) is not None)
+    equal("Message-ID's domain", True, message["Message-ID"].endswith("@example.org>"))
     equal("Bcc", None, message["Bcc"])
-    equal("u2 in the header block", -1, data.split(b"\r\n\r\n")[0].find(b"u2@"))
+    # The last server's own fields name the box that it delivered to.
+    own = [text for key, text in message.raw_items()
+           if key not in ("Return-Path", "X-Original-To", "Delivered-To", "Received")]
+    equal("header fields that name the Bcc", [], [text for text in own if "u2@" in text])
     local, domain = want["email"].split("@")
     for name, display, address in (
             ("From", "Grüner Laden", "news@example.org"),
@@ -215,12 +221,14 @@ def check_mail(campaign, data):
     equal("attachment", True, attachment(number) == per_row.get_content())
     equal("terms' name", "terms.txt", terms.get_filename())
     equal("terms", (campaign / "terms.txt").read_bytes(), terms.get_payload(decode=True))
-    return number
+    return number, message["Message-ID"]
 
 
 def read(campaign, folder):
-    numbers = sorted(check_mail(campaign, path.read_bytes()) for path in folder.iterdir())
-    assert numbers == list(range(ROWS)), f"{len(numbers)} mails for {len(set(numbers))} rows"
+    found = sorted(check_mail(campaign, path.read_bytes()) for path in folder.iterdir())
+    numbers, identities = zip(*found)
+    assert list(numbers) == list(range(ROWS)), f"{len(numbers)} mails for {len(set(numbers))} rows"
+    assert len(set(identities)) == ROWS, "a Message-ID stands in two mails"
     print(f"{ROWS} mails read by Python's email")
 
 
@@ -241,6 +249,9 @@ def main():
     first, *rest = (pathlib.Path(name) for name in names)
     if verb == "make":
         make(first)
+    elif verb == "list":
+        with tarfile.open(first) as tar:
+            print(*tar.getnames(), sep="\n")
     elif verb == "tar":
         unpack(first, rest[0])
     elif verb == "same":
