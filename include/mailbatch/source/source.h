@@ -8,7 +8,7 @@
  *     while ((next = mb_source_next(source, &item, &error)) != MB_END)
  *         if (next == MB_FAILED)  -- an item that cannot be read: say so, clear `error`, go on
  *         else if (item->bytes != NULL)  …
- *         else  while ((more = mb_source_read(source, &bytes, &length, &error)) == MB_NEXT)  …
+ *         else  while (mb_source_read(source, &bytes, &length))  …
  *
  * Every byte is in one item: an mbox's items follow each other without a gap, From_ lines and the
  * empty lines between messages are an item's framing. Files are read in large windows, not mapped.
@@ -63,7 +63,7 @@ typedef struct {
     const MbLocator *locator; /* where it is: path, containers, index */
     uint64_t offset;          /* of the item in the innermost container (file or entry) */
     uint64_t
-        length; /* bytes with framing; of a streamed item known when mb_source_read() said MB_END */
+        length; /* bytes with framing; of a streamed item known when mb_source_read() said false */
     const uint8_t *bytes; /* all of it, framing too; NULL: too long for a buffer, read it by
                              mb_source_read() */
     uint64_t head; /* framing at its start: the From_ line, blank lines or a mark before it */
@@ -105,9 +105,9 @@ const char *mb_source_part(const MbSource *source);
  * on behind it. What is left of a streamed item is skipped. */
 MbNext mb_source_next(MbSource *source, const MbItem **item, GError **error);
 
-/* The next piece of a streamed item: its bytes between head and tail framing. MB_END: the item's
- * length and tail are known now. */
-MbNext mb_source_read(MbSource *source, const uint8_t **bytes, size_t *length, GError **error);
+/* The next piece of a streamed item: its bytes between head and tail framing. False at its end: the
+ * item's length, tail and is_cut are known now. */
+bool mb_source_read(MbSource *source, const uint8_t **bytes, size_t *length);
 
 /* The present item's bytes kept for as long as the reference lives, for another thread too; no
  * copy. Only for items with `bytes`. The memory goes with the last reference of the same window. */
