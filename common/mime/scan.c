@@ -152,7 +152,7 @@ static bool step(MbScan *scan)
 
 static void run(MbScan *scan, const uint8_t *bytes, size_t length, bool is_final)
 {
-    scan->bytes = bytes;
+    scan->bytes = bytes != NULL ? bytes : (const uint8_t *)"";
     scan->length = length;
     scan->at = 0;
     scan->is_final = is_final;

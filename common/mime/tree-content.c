@@ -45,7 +45,7 @@ static bool is_blank(uint8_t c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length,
+const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length, uint64_t *offset,
                                    GByteArray *scratch)
 {
     const MbField *at = &tree->fields.items[field];
@@ -61,6 +61,8 @@ const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length,
     while (end > start && is_blank(value[end - 1]))
         end--;
     *length = end - start;
+    if (offset != NULL)
+        *offset = range.offset + start;
     return value + start;
 }
 

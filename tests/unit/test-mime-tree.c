@@ -83,7 +83,7 @@ START_TEST(fields_are_found_by_name)
     ck_assert_uint_eq(field, 0);
     field = mb_tree_find_field(tree, 0, "subject", field + 1);
     ck_assert_uint_eq(field, 2);
-    value = mb_tree_field_value(tree, field, &length, scratch);
+    value = mb_tree_field_value(tree, field, &length, NULL, scratch);
     ck_assert_uint_eq(length, 3);
     ck_assert_mem_eq(value, "two", 3);
     ck_assert_uint_eq(mb_tree_find_field(tree, 0, "subject", field + 1), MB_TREE_NONE);

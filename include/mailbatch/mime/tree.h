@@ -198,8 +198,8 @@ uint32_t mb_tree_fields(const MbTree *tree);
 const MbField *mb_tree_field(const MbTree *tree, uint32_t field);
 
 /* A field's body as it stands, without the colon, blanks around and the last line end; NULL as
- * mb_tree_bytes(). */
-const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length,
+ * mb_tree_bytes(). `offset` (may be NULL) is where it begins. */
+const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length, uint64_t *offset,
                                    GByteArray *scratch);
 const uint8_t *mb_tree_field_name(MbTree *tree, uint32_t field, size_t *length,
                                   GByteArray *scratch);

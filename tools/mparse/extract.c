@@ -1,0 +1,194 @@
+#include "extract.h"
+
+#include "facts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <mailbatch/base/error.h>
+#include <mailbatch/base/file.h>
+#include <mailbatch/base/json.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MANIFEST "manifest.jsonl"
+
+struct MpExtract {
+    const MpOptions *options;
+    MpFacts *facts;
+    MbDigest *digest;
+    GString *line;
+    char *manifest_path;
+    char *part_path; /* of the file that is being written */
+    int manifest;
+    int file;
+    uint64_t size;
+};
+
+static bool set_error(GError **error, const char *path, int saved_errno)
+{
+    mb_file_set_error(error, path, "cannot write", saved_errno);
+    if (error != NULL && *error != NULL && (*error)->code == MB_ERROR_NO_INPUT)
+        (*error)->code = MB_ERROR_CANNOT_CREATE;
+    return false;
+}
+
+MpExtract *mp_extract_new(const MpOptions *options, GError **error)
+{
+    g_autoptr(MpExtract) extract = g_new0(MpExtract, 1);
+    const bool hashes[MP_HASHES] = {false};
+
+    extract->options = options;
+    extract->facts = mp_facts_new(hashes);
+    extract->facts->is_silent = true;
+    extract->digest = mb_digest_new(MB_DIGEST_SHA256);
+    extract->line = g_string_new(NULL);
+    extract->manifest_path = g_build_filename(options->extract_to, MANIFEST, NULL);
+    extract->part_path = g_build_filename(options->extract_to, ".part", NULL);
+    extract->manifest = extract->file = -1;
+    if (g_mkdir_with_parents(options->extract_to, 0777) != 0) {
+        set_error(error, options->extract_to, errno);
+        return NULL;
+    }
+    extract->manifest =
+        open(extract->manifest_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (extract->manifest < 0) {
+        set_error(error, extract->manifest_path, errno);
+        return NULL;
+    }
+    return g_steal_pointer(&extract);
+}
+
+void mp_extract_free(MpExtract *extract)
+{
+    if (extract == NULL)
+        return;
+    if (extract->manifest >= 0)
+        close(extract->manifest);
+    if (extract->file >= 0) {
+        close(extract->file);
+        g_unlink(extract->part_path);
+    }
+    mp_facts_free(extract->facts);
+    mb_digest_free(extract->digest);
+    g_string_free(extract->line, TRUE);
+    g_free(extract->manifest_path);
+    g_free(extract->part_path);
+    g_free(extract);
+}
+
+static bool take(void *data, const void *bytes, size_t length)
+{
+    MpExtract *extract = data;
+
+    mb_digest_update(extract->digest, bytes, length);
+    extract->size += length;
+    return mb_file_write_all(extract->file, bytes, length);
+}
+
+static void put_manifest(MpExtract *extract, const MpMessage *message, uint32_t part,
+                         const char *name, const char *sha256)
+{
+    const MbParam *said = mp_facts_name(extract->facts);
+    MbTree *tree = message->tree;
+    g_autoptr(GString) id = g_string_new(NULL);
+    g_autofree char *address = mb_locator_text(message->item->locator);
+    MbJson json;
+
+    g_string_truncate(extract->line, 0);
+    mb_tree_id(tree, part, id);
+    mb_json_init(&json, extract->line);
+    mb_json_begin_map(&json);
+    mb_json_put_string(&json, "file", name);
+    mb_json_put_string(&json, "message", address);
+    mb_json_put_string(&json, "part", id->str);
+    mb_json_put_string(&json, "type", mb_tree_type(tree, part));
+    mb_json_key(&json, "name");
+    if (said != NULL)
+        mb_json_bytes(&json, said->value, said->value_length);
+    else
+        mb_json_null(&json);
+    mb_json_put_string(
+        &json, "disposition",
+        extract->facts->disposition.value[0] != '\0' ? extract->facts->disposition.value : NULL);
+    mb_json_put_unsigned(&json, "size", extract->size);
+    mb_json_put_string(&json, "sha256", sha256);
+    mb_json_end_map(&json);
+    g_string_append_c(extract->line, '\n');
+}
+
+/* Ids hold nothing but letters, digits, dots and what stands for a pseudo-part. */
+static char *file_name(const MpMessage *message, uint32_t part, const char *sha256)
+{
+    g_autoptr(GString) id = g_string_new(NULL);
+
+    mb_tree_id(message->tree, part, id);
+    g_strcanon(id->str, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.", '_');
+    return g_strdup_printf("%06" G_GUINT64_FORMAT "-%s-%s", message->number, id->str, sha256);
+}
+
+static bool write_part(MpExtract *extract, const MpMessage *message, uint32_t part, GError **error)
+{
+    g_autofree char *sha256 = NULL;
+    g_autofree char *name = NULL;
+    g_autofree char *path = NULL;
+    bool done;
+
+    extract->size = 0;
+    extract->file =
+        open(extract->part_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (extract->file < 0)
+        return set_error(error, extract->part_path, errno);
+    done = mb_tree_decode(message->tree, part, take, extract, NULL);
+    sha256 = mb_digest_finish_hex(extract->digest);
+    if (!done)
+        return set_error(error, extract->part_path, errno);
+    if (close(extract->file) != 0) {
+        extract->file = -1;
+        return set_error(error, extract->part_path, errno);
+    }
+    extract->file = -1;
+    name = file_name(message, part, sha256);
+    path = g_build_filename(extract->options->extract_to, name, NULL);
+    if (g_rename(extract->part_path, path) != 0)
+        return set_error(error, path, errno);
+    put_manifest(extract, message, part, name, sha256);
+    return mb_file_write_all(extract->manifest, extract->line->str, extract->line->len) ||
+           set_error(error, extract->manifest_path, errno);
+}
+
+/* A leaf, and of those what was asked for. */
+static bool is_wanted(MpExtract *extract, const MpMessage *message, uint32_t part, uint32_t only)
+{
+    const MbPart *at = mb_tree_part(message->tree, part);
+
+    if (only != MB_TREE_NONE && part != only)
+        return false;
+    if (at->first_child != MB_TREE_NONE || at->kind == MB_PART_MULTIPART)
+        return false;
+    mp_facts_read_fields(extract->facts, message->tree, part);
+    if (!extract->options->only_attachments || only != MB_TREE_NONE)
+        return true;
+    return !mb_part_is_pseudo(at->kind) &&
+           mp_facts_is_attachment(extract->facts, message->tree, part);
+}
+
+bool mp_extract_message(MpExtract *extract, const MpMessage *message, const char *part,
+                        GError **error)
+{
+    uint32_t only = part != NULL ? mb_tree_find_id(message->tree, part) : MB_TREE_NONE;
+
+    for (uint32_t i = 0; i != MB_TREE_NONE; i = mb_tree_following(message->tree, i, NULL)) {
+        if (is_wanted(extract, message, i, only) && !write_part(extract, message, i, error))
+            return false;
+    }
+    return true;
+}
+
+bool mp_extract_finish(MpExtract *extract, GError **error)
+{
+    int descriptor = extract->manifest;
+
+    extract->manifest = -1;
+    return close(descriptor) == 0 || set_error(error, extract->manifest_path, errno);
+}

@@ -1,0 +1,218 @@
+#include "facts.h"
+
+#include <mailbatch/mime/words.h>
+#include <string.h>
+
+#define SAMPLE ((size_t)65536)
+
+MpFacts *mp_facts_new(const bool hashes[MP_HASHES])
+{
+    MpFacts *facts = g_new0(MpFacts, 1);
+
+    mb_params_init(&facts->type);
+    mb_params_init(&facts->disposition);
+    memcpy(facts->wanted, hashes, sizeof(facts->wanted));
+    for (size_t i = 0; i < MP_HASHES; i++) {
+        if (hashes[i])
+            facts->digests[i] = mb_digest_new((MbDigestKind)i);
+    }
+    facts->sample = g_byte_array_new();
+    facts->converted = g_string_new(NULL);
+    facts->scratch = g_byte_array_new();
+    return facts;
+}
+
+void mp_facts_free(MpFacts *facts)
+{
+    if (facts == NULL)
+        return;
+    mb_params_clear(&facts->type);
+    mb_params_clear(&facts->disposition);
+    for (size_t i = 0; i < MP_HASHES; i++) {
+        mb_digest_free(facts->digests[i]);
+        g_free(facts->hash[i]);
+    }
+    mb_converter_free(facts->converter);
+    g_byte_array_unref(facts->sample);
+    g_string_free(facts->converted, TRUE);
+    g_byte_array_unref(facts->scratch);
+    mb_flaws_clear(&facts->flaws);
+    mb_flaws_clear(&facts->charset_flaws);
+    g_free(facts);
+}
+
+static void parse_field(MpFacts *facts, MbTree *tree, uint32_t part, uint32_t field,
+                        MbParamsKind kind, MbParams *params)
+{
+    const uint8_t *value = NULL;
+    uint64_t offset = 0;
+    size_t length = 0;
+
+    mb_flaws_reset(&facts->flaws);
+    if (field != MB_TREE_NONE)
+        value = mb_tree_field_value(tree, field, &length, &offset, facts->scratch);
+    if (value == NULL) {
+        mb_params_parse(params, kind, "", 0, NULL);
+        return;
+    }
+    mb_params_parse(params, kind, (const char *)value, length, &facts->flaws);
+    if (!facts->is_silent)
+        mb_tree_add_flaws(tree, part, offset, &facts->flaws);
+}
+
+void mp_facts_read_fields(MpFacts *facts, MbTree *tree, uint32_t part)
+{
+    const MbPart *at = mb_tree_part(tree, part);
+
+    facts->has_content = facts->is_text = false;
+    facts->size = facts->encoding_errors = 0;
+    for (size_t i = 0; i < MP_HASHES; i++)
+        g_clear_pointer(&facts->hash[i], g_free);
+    parse_field(facts, tree, part, at->content_type, MB_PARAMS_TYPE, &facts->type);
+    parse_field(facts, tree, part, mb_tree_find_kind(tree, part, MB_FIELD_CONTENT_DISPOSITION),
+                MB_PARAMS_DISPOSITION, &facts->disposition);
+}
+
+const char *mp_facts_declared_charset(const MpFacts *facts)
+{
+    const MbParam *param = mb_params_get(&facts->type, "charset");
+
+    return param != NULL ? param->value : NULL;
+}
+
+static void convert(MpFacts *facts, const void *bytes, size_t length)
+{
+    mb_converter_push(facts->converter, bytes, length, facts->converted);
+    g_string_truncate(facts->converted, 0);
+}
+
+static void choose_charset(MpFacts *facts, bool is_complete)
+{
+    mb_charset_choose(mp_facts_declared_charset(facts), facts->sample->data, facts->sample->len,
+                      is_complete, &facts->charset, &facts->charset_flaws);
+    facts->converter = mb_converter_new(facts->charset.used);
+    convert(facts, facts->sample->data, facts->sample->len);
+}
+
+static void take_text(MpFacts *facts, const uint8_t *bytes, size_t length)
+{
+    size_t room = SAMPLE - facts->sample->len;
+
+    if (facts->converter != NULL) {
+        convert(facts, bytes, length);
+        return;
+    }
+    g_byte_array_append(facts->sample, bytes, (guint)MIN(room, length));
+    if (length < room)
+        return;
+    choose_charset(facts, false);
+    convert(facts, bytes + room, length - room);
+}
+
+static bool take_content(void *data, const void *bytes, size_t length)
+{
+    MpFacts *facts = data;
+
+    facts->size += length;
+    for (size_t i = 0; i < MP_HASHES; i++) {
+        if (facts->digests[i] != NULL)
+            mb_digest_update(facts->digests[i], bytes, length);
+    }
+    if (facts->is_text)
+        take_text(facts, bytes, length);
+    return true;
+}
+
+/* Where the bytes are encoded, an offset in the text is none in the body: the body as a whole is
+ * named. */
+static void report_charset(MpFacts *facts, MbTree *tree, uint32_t part)
+{
+    const MbPart at = *mb_tree_part(tree, part);
+
+    if (mb_encoding_is_identity(at.encoding)) {
+        mb_tree_add_flaws(tree, part, at.body.offset, &facts->charset_flaws);
+        return;
+    }
+    for (size_t i = 0; i < mb_flaws_count(&facts->charset_flaws); i++) {
+        const MbFlaw *flaw = mb_flaws_at(&facts->charset_flaws, i);
+
+        mb_tree_add_defect(tree, mb_defect_of_flaw(flaw->kind), part, at.space, at.body.offset,
+                           at.body.length, NULL);
+    }
+}
+
+static void finish_text(MpFacts *facts, MbTree *tree, uint32_t part)
+{
+    if (facts->converter == NULL)
+        choose_charset(facts, true);
+    mb_converter_finish(facts->converter, facts->converted, &facts->charset);
+    g_string_truncate(facts->converted, 0);
+    g_clear_pointer(&facts->converter, mb_converter_free);
+    if (facts->charset.lossy && !mb_flaws_has(&facts->charset_flaws, MB_FLAW_CHARSET_LOSSY))
+        mb_flaws_add(&facts->charset_flaws, MB_FLAW_CHARSET_LOSSY, facts->charset.first_error, 1);
+    report_charset(facts, tree, part);
+}
+
+static uint64_t count_flaws(const MbFlaws *flaws)
+{
+    uint64_t sum = 0;
+
+    for (unsigned kind = 0; kind < MB_FLAW_KINDS; kind++) {
+        if (mb_flaw_weight((MbFlawKind)kind) != 'I')
+            sum += flaws->counts[kind];
+    }
+    return sum;
+}
+
+void mp_facts_read(MpFacts *facts, MbTree *tree, uint32_t part)
+{
+    const MbPart at = *mb_tree_part(tree, part);
+
+    mp_facts_read_fields(facts, tree, part);
+    if (at.first_child != MB_TREE_NONE || !at.has_ranges || at.kind == MB_PART_MULTIPART)
+        return;
+    facts->is_text = g_str_has_prefix(mb_tree_type(tree, part), "text/");
+    facts->charset = (MbCharsetUse){0};
+    g_byte_array_set_size(facts->sample, 0);
+    mb_flaws_reset(&facts->flaws);
+    mb_flaws_reset(&facts->charset_flaws);
+    facts->has_content = mb_tree_decode(tree, part, take_content, facts, &facts->flaws);
+    for (size_t i = 0; i < MP_HASHES; i++) {
+        if (facts->digests[i] != NULL)
+            facts->hash[i] = mb_digest_finish_hex(facts->digests[i]);
+    }
+    facts->encoding_errors = count_flaws(&facts->flaws);
+    mb_tree_add_flaws(tree, part, at.body.offset, &facts->flaws);
+    if (facts->is_text)
+        finish_text(facts, tree, part);
+}
+
+const MbParam *mp_facts_name(const MpFacts *facts)
+{
+    const MbParam *name = mb_params_get(&facts->disposition, "filename");
+
+    return name != NULL ? name : mb_params_get(&facts->type, "name");
+}
+
+bool mp_facts_is_attachment(const MpFacts *facts, const MbTree *tree, uint32_t part)
+{
+    return strcmp(facts->disposition.value, "attachment") == 0 || mp_facts_name(facts) != NULL ||
+           !g_str_has_prefix(mb_tree_type(tree, part), "text/");
+}
+
+void mp_facts_field_text(MpFacts *facts, MbTree *tree, uint32_t field, GString *out)
+{
+    uint64_t offset;
+    size_t length;
+    const uint8_t *value = mb_tree_field_value(tree, field, &length, &offset, facts->scratch);
+
+    if (value == NULL)
+        return;
+    if (!mb_words_needed((const char *)value, length)) {
+        g_string_append_len(out, (const char *)value, (gssize)length);
+        return;
+    }
+    mb_flaws_reset(&facts->flaws);
+    mb_words_decode((const char *)value, length, out, &facts->flaws);
+    mb_tree_add_flaws(tree, mb_tree_field(tree, field)->part, offset, &facts->flaws);
+}

@@ -1,0 +1,114 @@
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <mailbatch/base/error.h>
+#include <mailbatch/base/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DRAIN_AT ((gsize)65536)
+
+struct MpOutput {
+    char *path;      /* NULL: stdout */
+    char *temporary; /* NULL: written directly */
+    int descriptor;
+    GString *buffer;
+};
+
+static bool is_special(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+static bool open_file(MpOutput *output, GError **error)
+{
+    if (is_special(output->path)) {
+        output->descriptor = open(output->path, O_WRONLY | O_CLOEXEC);
+    } else {
+        output->temporary = g_strconcat(output->path, ".XXXXXX", NULL);
+        output->descriptor = g_mkstemp_full(output->temporary, O_WRONLY | O_CLOEXEC, 0666);
+    }
+    if (output->descriptor >= 0)
+        return true;
+    g_set_error(error, MB_BASE_ERROR, MB_ERROR_CANNOT_CREATE, "%s: cannot write: %s", output->path,
+                g_strerror(errno));
+    g_clear_pointer(&output->temporary, g_free);
+    return false;
+}
+
+MpOutput *mp_output_open(const char *path, GError **error)
+{
+    g_autoptr(MpOutput) output = g_new0(MpOutput, 1);
+
+    output->path = g_strdup(path);
+    output->descriptor = STDOUT_FILENO;
+    output->buffer = g_string_sized_new(2 * DRAIN_AT);
+    if (path != NULL && !open_file(output, error))
+        return NULL;
+    return g_steal_pointer(&output);
+}
+
+void mp_output_free(MpOutput *output)
+{
+    if (output == NULL)
+        return;
+    if (output->descriptor > STDOUT_FILENO)
+        close(output->descriptor);
+    if (output->temporary != NULL)
+        g_unlink(output->temporary);
+    g_free(output->path);
+    g_free(output->temporary);
+    g_string_free(output->buffer, TRUE);
+    g_free(output);
+}
+
+GString *mp_output_buffer(MpOutput *output)
+{
+    return output->buffer;
+}
+
+static bool write_bytes(MpOutput *output, const void *bytes, size_t length, GError **error)
+{
+    if (mb_file_write_all(output->descriptor, bytes, length))
+        return true;
+    mb_file_set_error(error, output->path != NULL ? output->path : "stdout", "cannot write", errno);
+    return false;
+}
+
+bool mp_output_drain(MpOutput *output, GError **error)
+{
+    return output->buffer->len < DRAIN_AT || mp_output_write(output, NULL, 0, error);
+}
+
+bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError **error)
+{
+    if (output->buffer->len > 0 &&
+        !write_bytes(output, output->buffer->str, output->buffer->len, error))
+        return false;
+    if (output->buffer->allocated_len > 16 * DRAIN_AT) {
+        g_string_free(output->buffer, TRUE);
+        output->buffer = g_string_sized_new(2 * DRAIN_AT);
+    }
+    g_string_truncate(output->buffer, 0);
+    return length == 0 || write_bytes(output, bytes, length, error);
+}
+
+bool mp_output_finish(MpOutput *output, GError **error)
+{
+    if (!mp_output_write(output, NULL, 0, error))
+        return false;
+    if (output->temporary == NULL)
+        return true;
+    if (close(output->descriptor) != 0 || g_rename(output->temporary, output->path) != 0) {
+        output->descriptor = -1;
+        mb_file_set_error(error, output->path, "cannot write", errno);
+        return false;
+    }
+    output->descriptor = -1;
+    g_clear_pointer(&output->temporary, g_free);
+    return true;
+}

@@ -1,0 +1,30 @@
+/*
+ * Where the product goes: stdout, or a file that comes into being only when all of it was written.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct MpOutput MpOutput;
+
+/* `path` NULL is stdout. A regular file is written beside itself and renamed by mp_output_finish();
+ * anything else (/dev/null, a fifo) directly. */
+MpOutput *mp_output_open(const char *path, GError **error);
+
+/* Closes; what was not finished is removed. */
+void mp_output_free(MpOutput *output);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpOutput, mp_output_free)
+
+/* The buffer that printers append to. */
+GString *mp_output_buffer(MpOutput *output);
+
+/* Writes the buffer when it is long enough. */
+bool mp_output_drain(MpOutput *output, GError **error);
+
+/* Bytes past the buffer (which goes before). */
+bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError **error);
+
+/* Writes what is left; the file gets its name. */
+bool mp_output_finish(MpOutput *output, GError **error);

@@ -1,0 +1,304 @@
+/*
+ * For people: the message, its main header fields, a line a part, defects where they stand.
+ * Everything that comes from the mail goes through mb_text_append_printable().
+ */
+#include "facts.h"
+#include "print.h"
+
+#include <mailbatch/base/log.h>
+#include <mailbatch/base/text.h>
+#include <string.h>
+
+#define VALUE_SHOWN 2000 /* bytes of a header field */
+
+typedef struct {
+    MpPrinter printer;
+    const MpOptions *options;
+    MpFacts *facts;
+    GString *text;
+    GString *branch;        /* box lines to the left of the present part's children */
+    GArray *by_part;        /* indexes of the defects found before printing, by part */
+    MbConverter *converter; /* of --text */
+    GString *out;
+} Tree;
+
+static void put_size(GString *out, uint64_t size)
+{
+    g_autofree char *text = mb_text_format_size(size);
+
+    g_string_append(out, text);
+}
+
+static void put_defect(Tree *tree, const MpMessage *message, const MbDefect *defect)
+{
+    MbSeverity severity = mb_defect_severity(defect->code);
+    const char *detail = mb_tree_defect_detail(message->tree, defect);
+
+    if (severity == MB_SEVERITY_INFO && mb_log_level() < MB_LOG_VERBOSE)
+        return;
+    g_string_append(tree->out, tree->branch->str);
+    g_string_append_printf(tree->out, "! %s %s at %" G_GUINT64_FORMAT ": %s",
+                           mb_severity_name(severity), mb_defect_code(defect->code), defect->offset,
+                           mb_defect_text(defect->code));
+    if (detail[0] != '\0') {
+        g_string_append(tree->out, ": ");
+        mb_text_append_printable(tree->out, detail, strlen(detail), VALUE_SHOWN);
+    }
+    g_string_append_c(tree->out, '\n');
+}
+
+static int by_part(const void *a, const void *b, void *data)
+{
+    const MbTree *tree = data;
+    uint32_t left = mb_tree_defect(tree, *(const uint32_t *)a)->part;
+    uint32_t right = mb_tree_defect(tree, *(const uint32_t *)b)->part;
+
+    if (left != right)
+        return left < right ? -1 : 1;
+    return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
+}
+
+/* Those of the structure are sorted by part once; those found while a part is read come after. */
+static void sort_defects(Tree *tree, const MbTree *from)
+{
+    g_array_set_size(tree->by_part, 0);
+    for (uint32_t i = 0; i < mb_tree_defects(from); i++)
+        g_array_append_val(tree->by_part, i);
+    g_array_sort_with_data(tree->by_part, by_part, (void *)(uintptr_t)from);
+}
+
+static void put_defects(Tree *tree, const MpMessage *message, uint32_t part, size_t first_new)
+{
+    const uint32_t *order = (const uint32_t *)(void *)tree->by_part->data;
+    size_t low = 0;
+    size_t high = tree->by_part->len;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (mb_tree_defect(message->tree, order[middle])->part < part)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < tree->by_part->len; low++) {
+        const MbDefect *defect = mb_tree_defect(message->tree, order[low]);
+
+        if (defect->part != part)
+            break;
+        put_defect(tree, message, defect);
+    }
+    for (; first_new < mb_tree_defects(message->tree); first_new++)
+        put_defect(tree, message, mb_tree_defect(message->tree, first_new));
+}
+
+static void put_text_line(Tree *tree, const char *line, size_t length)
+{
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    g_string_append_printf(tree->out, "%s│ ", tree->branch->str);
+    mb_text_append_printable(tree->out, line, length, 0);
+    g_string_append_c(tree->out, '\n');
+}
+
+static bool take_text(void *data, const void *bytes, size_t length)
+{
+    Tree *tree = data;
+    char *line_end;
+
+    mb_converter_push(tree->converter, bytes, length, tree->text);
+    while ((line_end = memchr(tree->text->str, '\n', tree->text->len)) != NULL) {
+        size_t line = (size_t)(line_end - tree->text->str);
+
+        put_text_line(tree, tree->text->str, line);
+        g_string_erase(tree->text, 0, (gssize)line + 1);
+    }
+    return true;
+}
+
+static void put_text(Tree *tree, MbTree *from, uint32_t part)
+{
+    g_string_truncate(tree->text, 0);
+    tree->converter = mb_converter_new(tree->facts->charset.used);
+    mb_tree_decode(from, part, take_text, tree, NULL);
+    mb_converter_finish(tree->converter, tree->text, &tree->facts->charset);
+    if (tree->text->len > 0)
+        put_text_line(tree, tree->text->str, tree->text->len);
+    g_clear_pointer(&tree->converter, mb_converter_free);
+}
+
+static void put_fields(Tree *tree, MbTree *from, uint32_t part)
+{
+    const MbPart at = *mb_tree_part(from, part);
+    g_autoptr(GByteArray) scratch = g_byte_array_new();
+
+    for (uint32_t i = at.first_field; i < at.first_field + at.fields; i++) {
+        size_t length;
+        const uint8_t *name = mb_tree_field_name(from, i, &length, scratch);
+
+        if (name == NULL || (!tree->options->all_headers && !mp_is_main_field(name, length)))
+            continue;
+        g_string_append(tree->out, tree->branch->str);
+        mb_text_append_printable(tree->out, name, length, VALUE_SHOWN);
+        g_string_append(tree->out, ": ");
+        g_string_truncate(tree->text, 0);
+        mp_facts_field_text(tree->facts, from, i, tree->text);
+        mb_text_append_printable(tree->out, tree->text->str, tree->text->len, VALUE_SHOWN);
+        g_string_append_c(tree->out, '\n');
+    }
+}
+
+/* "1.2  text/html  utf-8, quoted-printable, 1.2 KiB  "name"  (attachment)" */
+static void put_part_line(Tree *tree, const MbTree *from, uint32_t index)
+{
+    const MbPart *part = mb_tree_part(from, index);
+    const MpFacts *facts = tree->facts;
+    const MbParam *name = mp_facts_name(facts);
+    const char *type = mb_tree_type(from, index);
+
+    mb_tree_id(from, index, tree->out);
+    g_string_append(tree->out, "  ");
+    if (mb_part_is_pseudo(part->kind))
+        g_string_append(tree->out, mb_part_kind_name(part->kind));
+    else
+        mb_text_append_printable(tree->out, type, strlen(type), VALUE_SHOWN);
+    if (facts->has_content && !mb_part_is_pseudo(part->kind)) {
+        g_string_append(tree->out, "  ");
+        if (facts->is_text)
+            g_string_append_printf(tree->out, "%s, ", facts->charset.used);
+        g_string_append_printf(tree->out, "%s, ", mb_encoding_name(part->encoding));
+        put_size(tree->out, facts->size);
+    } else {
+        g_string_append(tree->out, "  ");
+        put_size(tree->out, part->body.length);
+    }
+    if (name != NULL) {
+        g_string_append(tree->out, "  \"");
+        mb_text_append_printable(tree->out, name->value, name->value_length, VALUE_SHOWN);
+        g_string_append_c(tree->out, '"');
+    }
+    if (strcmp(facts->disposition.value, "attachment") == 0)
+        g_string_append(tree->out, "  (attachment)");
+    g_string_append_c(tree->out, '\n');
+    for (size_t i = 0; i < MP_HASHES; i++) {
+        if (facts->hash[i] != NULL)
+            g_string_append_printf(tree->out, "%s%s %s\n", tree->branch->str,
+                                   mb_digest_name((MbDigestKind)i), facts->hash[i]);
+    }
+}
+
+static void put_part(Tree *tree, const MpMessage *message, uint32_t index, const char *lead)
+{
+    const MbPart *part = mb_tree_part(message->tree, index);
+    size_t first_new = mb_tree_defects(message->tree);
+    gsize at = tree->branch->len;
+
+    g_string_append(tree->out, tree->branch->str);
+    g_string_append(tree->out, lead);
+    g_string_append(tree->branch, part->parent == MB_TREE_NONE ? ""
+                                  : part->next != MB_TREE_NONE ? "│  "
+                                                               : "   ");
+    mp_facts_read(tree->facts, message->tree, index);
+    part = mb_tree_part(message->tree, index);
+    if (part->first_child != MB_TREE_NONE)
+        g_string_append(tree->branch, "│  ");
+    else
+        g_string_append(tree->branch, "   ");
+    put_part_line(tree, message->tree, index);
+    if (part->is_message && part->parent != MB_TREE_NONE)
+        put_fields(tree, message->tree, index);
+    put_defects(tree, message, index, first_new);
+    if (tree->options->show_text && tree->facts->is_text)
+        put_text(tree, message->tree, index);
+    g_string_truncate(tree->branch, at);
+}
+
+/* What stands left of the children of `part`: three columns a level. */
+static void enter(Tree *tree, const MbPart *part)
+{
+    if (part->parent != MB_TREE_NONE)
+        g_string_append(tree->branch, part->next != MB_TREE_NONE ? "│  " : "   ");
+}
+
+static void leave(Tree *tree)
+{
+    static const char blank[] = "   ";
+    static const char line[] = "│  ";
+
+    if (g_str_has_suffix(tree->branch->str, line))
+        g_string_truncate(tree->branch, tree->branch->len - strlen(line));
+    else if (g_str_has_suffix(tree->branch->str, blank))
+        g_string_truncate(tree->branch, tree->branch->len - strlen(blank));
+}
+
+static void put_parts(Tree *tree, const MpMessage *message)
+{
+    uint32_t index = 0;
+
+    while (index != MB_TREE_NONE) {
+        const MbPart *part = mb_tree_part(message->tree, index);
+        const char *lead = part->parent == MB_TREE_NONE ? ""
+                           : part->next != MB_TREE_NONE ? "├─ "
+                                                        : "└─ ";
+
+        put_part(tree, message, index, lead);
+        part = mb_tree_part(message->tree, index);
+        if (part->first_child != MB_TREE_NONE) {
+            enter(tree, part);
+            index = part->first_child;
+            continue;
+        }
+        while (part->next == MB_TREE_NONE && part->parent != MB_TREE_NONE) {
+            part = mb_tree_part(message->tree, part->parent);
+            if (part->parent != MB_TREE_NONE)
+                leave(tree);
+        }
+        index = part->next;
+    }
+}
+
+static void message(MpPrinter *printer, const MpMessage *message, GString *out)
+{
+    Tree *tree = (Tree *)printer;
+    g_autofree char *address = mb_locator_text(message->item->locator);
+    size_t first_new;
+
+    tree->out = out;
+    if (message->number > 1)
+        g_string_append_c(out, '\n');
+    mb_text_append_printable(out, address, strlen(address), VALUE_SHOWN);
+    g_string_append(out, "  ");
+    put_size(out, message->item->length);
+    g_string_append_c(out, '\n');
+    sort_defects(tree, message->tree);
+    first_new = mb_tree_defects(message->tree);
+    g_string_assign(tree->branch, "  ");
+    put_fields(tree, message->tree, 0);
+    put_defects(tree, message, MB_TREE_NONE, first_new);
+    g_string_truncate(tree->branch, 0);
+    put_parts(tree, message);
+}
+
+static void tree_free(MpPrinter *printer)
+{
+    Tree *tree = (Tree *)printer;
+
+    mp_facts_free(tree->facts);
+    g_string_free(tree->text, TRUE);
+    g_string_free(tree->branch, TRUE);
+    g_array_unref(tree->by_part);
+    g_free(tree);
+}
+
+MpPrinter *mp_print_tree_new(const MpOptions *options)
+{
+    Tree *tree = g_new0(Tree, 1);
+
+    tree->printer = (MpPrinter){.message = message, .free = tree_free};
+    tree->options = options;
+    tree->facts = mp_facts_new(options->hash);
+    tree->text = g_string_new(NULL);
+    tree->branch = g_string_new(NULL);
+    tree->by_part = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    return &tree->printer;
+}

@@ -1,0 +1,37 @@
+/*
+ * From an item's bytes to its complete tree. The one place that recurses: what is inside a part and
+ * has a structure of its own (today encoded messages) is decoded, opened as a new space of the same
+ * tree and scanned in turn, by a list of work, never by the stack.
+ *
+ * A walk serves item after item; what it gave is valid until the next one.
+ */
+#pragma once
+
+#include <glib.h>
+#include <mailbatch/base/limits.h>
+#include <mailbatch/mime/tree.h>
+#include <mailbatch/source/source.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Decoded children are held in memory up to this size; larger ones stay closed and are reported. */
+#define MP_CHILD_MAX ((uint64_t)256 << 20)
+
+typedef struct {
+    const MbItem *item; /* borrowed from the source */
+    MbTree *tree;
+    uint64_t number; /* of the message in this run, from 1 on */
+} MpMessage;
+
+typedef struct MpWalk MpWalk;
+
+/* `limits` is borrowed. */
+MpWalk *mp_walk_new(const MbLimits *limits);
+void mp_walk_free(MpWalk *walk);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpWalk, mp_walk_free)
+
+/* Scans the source's present item, and opens what it holds; `depth` is where it stands. A streamed
+ * item is kept in a temporary file meanwhile. When that file cannot be written, the message
+ * holds what was read until then. */
+bool mp_walk_item(MpWalk *walk, MbSource *source, const MbItem *item, guint32 depth,
+                  MpMessage *message, GError **error);
