@@ -52,14 +52,12 @@ static void say_stop(const Intake *intake, GError **error)
                     intake->first_wrong != NULL ? intake->first_wrong : "the list has mistakes");
 }
 
-static bool examine(const MmCampaign *campaign, const MmIntakeOptions *options, Intake *intake,
-                    GError **error)
+static bool examine(const MmCampaign *campaign, Intake *intake, GError **error)
 {
     g_autoptr(MbProgress) progress = mb_progress_new("rows checked", 0);
-    MmRenderOptions render = {.only_to = options->redirect_to};
     MmPreflightTotals totals = {0};
 
-    if (!mm_preflight(campaign, &render, take_row, intake, progress, &totals, error))
+    if (!mm_preflight(campaign, NULL, take_row, intake, progress, &totals, error))
         return false;
     if (totals.stop) {
         say_stop(intake, error);
@@ -82,7 +80,7 @@ static bool fill_ledger(const MmCampaign *campaign, MmLedger *ledger,
 
     if (!mm_ledger_begin_rows(ledger, error))
         return false;
-    good = examine(campaign, options, &intake, error);
+    good = examine(campaign, &intake, error);
     if (!good)
         mm_ledger_abandon_rows(ledger);
     else
@@ -113,7 +111,7 @@ GArray *mm_intake_trial(const MmCampaign *campaign, const MmIntakeOptions *optio
     bool good;
 
     intake.numbers = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-    good = examine(campaign, options, &intake, error);
+    good = examine(campaign, &intake, error);
     g_free(intake.first_wrong);
     if (good)
         return intake.numbers;

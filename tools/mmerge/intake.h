@@ -11,8 +11,7 @@ G_BEGIN_DECLS
 
 typedef struct {
     bool accept_changes;
-    const char *redirect_to; /* of a trial */
-    guint64 limit;           /* of a trial: rows; 0: all */
+    guint64 limit; /* of a trial: rows; 0: all */
 } MmIntakeOptions;
 
 /* Goes through the list unless the ledger has it already, and leaves it in the ledger. What must

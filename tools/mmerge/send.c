@@ -110,8 +110,7 @@ static bool open_all(Send *send, const char *template_path, const char *csv_path
     if (!open_server(send, error))
         return false;
     if (options->redirect_to != NULL) {
-        MmIntakeOptions intake = {.redirect_to = options->redirect_to,
-                                  .limit = (guint64)options->limit};
+        MmIntakeOptions intake = {.limit = (guint64)options->limit};
         send->trial = mm_intake_trial(send->campaign, &intake, error);
         return send->trial != NULL;
     }
@@ -243,7 +242,7 @@ static int send_campaign(const MmSendOptions *options, char **operands, const ch
 
 static char *command_line(int argc, char **argv)
 {
-    GString *line = g_string_new(argv[0]);
+    GString *line = g_string_new("mmerge send");
 
     for (int i = 1; i < argc; i++) {
         bool plain = argv[i][0] != '\0';

@@ -5,7 +5,7 @@
 
 struct MmWorker {
     const MmRun *run;
-    const MmExchange *exchange;
+    MmExchange *exchange;
     MmRenderer *renderer;
     MmJob *held; /* ready, but the rate does not allow it yet */
     MmSenderOptions options;
@@ -49,8 +49,10 @@ static void flush(void *user)
 
 static void give(void *user, MmJob *job)
 {
-    const MmWorker *worker = user;
+    MmWorker *worker = user;
 
+    if (job->account_wide)
+        atomic_store(&worker->exchange->halt, true);
     mb_queue_push(worker->exchange->results, job);
 }
 
@@ -58,6 +60,8 @@ static MmJob *next_job(MmWorker *worker)
 {
     MmJob *job;
 
+    if (atomic_load(&worker->exchange->halt))
+        return NULL;
     if (worker->held != NULL)
         return g_steal_pointer(&worker->held);
     while ((job = mb_queue_try_pop(worker->exchange->jobs)) != NULL) {
@@ -113,8 +117,7 @@ static void ended(void *user, const GError *error)
     tell(user, MM_NEWS_ENDED, error, 0);
 }
 
-MmWorker *mm_worker_start(const MmRun *run, const MmExchange *exchange, unsigned number,
-                          GError **error)
+MmWorker *mm_worker_start(const MmRun *run, MmExchange *exchange, unsigned number, GError **error)
 {
     const MmSendOptions *options = run->options;
     MmWorker *worker = g_new0(MmWorker, 1);

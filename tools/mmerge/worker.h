@@ -9,6 +9,7 @@
 #include "sender.h"
 
 #include <mailbatch/base/queue.h>
+#include <stdatomic.h>
 
 G_BEGIN_DECLS
 
@@ -18,6 +19,7 @@ typedef struct {
     MbQueue *news;    /* MmNews */
     int wake;         /* eventfd of the dispatcher */
     MmPacer *pacer;   /* NULL: as fast as it goes */
+    atomic_bool halt; /* the account takes no more: nobody begins anything new */
 } MmExchange;
 
 /* What a sender has to say beside its jobs. */
@@ -35,8 +37,7 @@ void mm_news_free(MmNews *news);
 typedef struct MmWorker MmWorker;
 
 /* Borrows both. */
-MmWorker *mm_worker_start(const MmRun *run, const MmExchange *exchange, unsigned number,
-                          GError **error);
+MmWorker *mm_worker_start(const MmRun *run, MmExchange *exchange, unsigned number, GError **error);
 void mm_worker_wake(MmWorker *worker);
 void mm_worker_finish(MmWorker *worker);
 
