@@ -191,6 +191,52 @@ for end in retr-fin retr-close-notify; do
     stop_hostile
 done
 
+# ---- half-way through a mailbox ----
+
+# ten_mails FAULT: a mailsink that holds ten mails
+ten_mails()
+{
+    local number
+
+    rm -rf "$T/sink" "$T/archive"
+    mkdir -p "$T/sink/store/new"
+    for number in {1..10}; do
+        printf 'Subject: %d\r\n\r\nbody of mail %d\r\n.\r\n' "$number" "$number" \
+            >"$T/sink/store/new/$number.eml"
+    done
+    start_mailsink "$T/sink" --store "$T/sink/store" --fault "$1"
+}
+
+# sink_day NAME FAULT ARCHIVED: the first run stops there, the second goes on to the end
+sink_day()
+{
+    case_begin "$1, and the next run goes on"
+    ten_mails "$2"
+    expect_exit 75 fetch --server "pop3s://u1@127.0.0.1:$SINK_POP3S" --tls-trust "$CA_FILE"
+    expect_one_line "$T/err"
+    check_archive "$3"
+    expect_exit 0 fetch --server "pop3s://u1@127.0.0.1:$SINK_POP3S" --tls-trust "$CA_FILE"
+    check_archive 10
+    expect_exit 0 "$MB_PYTHON" "$tool" compare "$T/archive" "$T/sink/store/new"
+    stop_background "$SINK_PID"
+}
+
+sink_day "a message is cut" "pop3 retr 5 truncate 20" 4
+sink_day "the server goes away" "pop3 retr 8 drop" 7
+sink_day "the server goes away after a message" "pop3 retr 3 lose" 2
+
+case_begin "no DELE before all of it is on the disk"
+if need_program "no DELE before all of it is on the disk" strace; then
+    ten_mails "pop3 noop 1 drop"
+    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" expect_exit 0 strace -f -y -s 64 -o "$T/trace" \
+        -e trace=write,pwrite64,sendto,sendmsg,writev,fsync,fdatasync "$popdump" fetch --delete \
+        --password-file "$T/password" --tls off --server "pop3://u1@127.0.0.1:$SINK_POP3" "$T/archive"
+    expect_line "10 deleted from the server" "$T/out"
+    expect_exit 0 "$MB_PYTHON" "$MB_SOURCE/tests/support/delete-order.py" "$T/trace"
+    statement P-2
+    stop_background "$SINK_PID"
+fi
+
 # ---- the archive's side ----
 
 case_begin "another account's archive"

@@ -123,10 +123,13 @@ static char *server_url(const MbAccount *account)
 static bool begin_session(PdRun *run, GError **error)
 {
     const MbPop3Capabilities *says = mb_pop3_session_capabilities(run->session);
-    g_autofree char *url = server_url(run->options->account);
+    const MbAccount *account = run->options->account;
+    g_autofree char *url = server_url(account);
+    g_autofree char *peer =
+        g_strdup_printf("%s:%u", mb_stream_peer_address(run->stream), account->port);
     PdEvidence evidence = {
         .server = url,
-        .peer = mb_stream_peer_address(run->stream),
+        .peer = peer,
         .greeting = says->greeting,
         .capa = says->lines,
         .tls = mb_stream_tls_cipher(run->stream),
