@@ -48,11 +48,15 @@ run()
 # head_of N COMMAND…: the same with the first N lines only.
 head_of()
 {
-    local lines=$1 all
+    local lines=$1 all code=0
 
     shift
     show "$@"
-    all=$("$@" 2>&1) || { printf '%s\n' "$all"; return 1; }
+    all=$("$@" 2>&1) || code=$?
+    if [ "$code" != 0 ]; then
+        sed 's/^/  | /' <<<"$all"
+        return "$code"
+    fi
     sed -n "1,${lines}s/^/  | /p" <<<"$all"
     all=$(wc -l <<<"$all")
     [ "$all" -le "$lines" ] || printf '  | … %d more lines\n' "$((all - lines))"
