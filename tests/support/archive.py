@@ -1,6 +1,7 @@
 """Looks at a popdump archive with nothing of mailbatch: Python's tarfile and hashlib.
 
-archive.py make DIR COUNT [SEED]   fills a Maildir's new/ with COUNT mails of all kinds, LF line ends
+archive.py make DIR COUNT SEED     fills a Maildir's cur/ with COUNT mails of all kinds, LF line ends
+archive.py store DIR COUNT SEED    the same for mailsink's store: DIR/1.eml …, CRLF
 archive.py compare ARCHIVE DIR     every file of DIR (LF → CRLF) is archived once, and nothing else
 archive.py count ARCHIVE           how many members
 """
@@ -65,7 +66,7 @@ def body(dice, number):
     return b"".join(dice.choice(kinds)() for _ in range(dice.randrange(0, 20)))
 
 
-def make(folder, count, seed):
+def make(folder, count, seed, store=False):
     dice = random.Random(seed)
     os.makedirs(folder, exist_ok=True)
     for number in range(1, count + 1):
@@ -76,15 +77,15 @@ def make(folder, count, seed):
         mail += body(dice, number)
         if number % 97 == 0:
             mail = mail.rstrip(b"\n")
-        name = "1700000000.%08d.mail.test" % number
+        name = "%d.eml" % number if store else "1700000000.%08d.mail.test" % number
         with open(os.path.join(folder, name), "wb") as file:
-            file.write(mail)
+            file.write(as_sent(mail) if store else mail)
 
 
 if __name__ == "__main__":
     verb = sys.argv[1]
-    if verb == "make":
-        make(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else 1)
+    if verb in ("make", "store"):
+        make(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), verb == "store")
     elif verb == "compare":
         compare(sys.argv[2], sys.argv[3])
     elif verb == "count":
