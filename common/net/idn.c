@@ -10,6 +10,12 @@ char *mb_idn_to_ascii(const char *domain, GError **error)
     char *copy;
     int code = idn2_to_ascii_8z(domain, &label, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 
+    /* libidn2 lets empty labels pass. */
+    if (code == IDN2_OK && (label[0] == '\0' || label[0] == '.' || strstr(label, "..") != NULL)) {
+        idn2_free(label);
+        code = IDN2_ENCODING_ERROR;
+    }
+
     if (code != IDN2_OK) {
         g_autofree char *shown = mb_text_printable(domain, strlen(domain));
         g_set_error(error, MB_NET_ERROR, MB_ERROR_DATA, "%s: not a domain: %s", shown,

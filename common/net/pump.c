@@ -4,10 +4,10 @@
 #include <mailbatch/net/pump.h>
 #include <poll.h>
 
-#define READ_SIZE     (128 * 1024)
+#define READ_SIZE     ((size_t)128 * 1024)
 #define WRITE_PARTS   64
-#define WRITE_SIZE    (256 * 1024) /* offered to the kernel at once */
-#define WRITES_A_STEP 8            /* then it is the reader's turn */
+#define WRITE_SIZE    ((size_t)256 * 1024) /* offered to the kernel at once */
+#define WRITES_A_STEP 8                    /* then it is the reader's turn */
 #define IDLE_MS       300000
 #define THROUGHPUT_MS 60000
 

@@ -1,6 +1,7 @@
 #include "statement.h"
 
 #include <check.h>
+#include <mailbatch/net/idn.h>
 #include <mailbatch/net/listener.h>
 #include <mailbatch/net/stream.h>
 #include <netinet/in.h>
@@ -112,6 +113,39 @@ START_TEST(a_name_that_is_none_is_refused)
 }
 END_TEST
 
+START_TEST(domains_become_a_labels)
+{
+    static const struct {
+        const char *domain;
+        const char *want; /* NULL: refused */
+    } rows[] = {
+        {"mail.example", "mail.example"},
+        {"b\xC3\xBC"
+         "cher.example",
+         "xn--bcher-kva.example"},
+        {"BU\xCC\x88"
+         "CHER.example", /* decomposed, in capitals */
+         "xn--bcher-kva.example"},
+        {"stra\xC3\x9F"
+         "e.example",
+         "xn--strae-oqa.example"},
+        {"\xFF.example", NULL},
+        {"\xC3\xBC..example", NULL},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *label = mb_idn_to_ascii(rows[i].domain, &error);
+
+        ck_assert_msg((label != NULL) == (rows[i].want != NULL), "%s", rows[i].domain);
+        if (label != NULL)
+            ck_assert_str_eq(label, rows[i].want);
+        else
+            ck_assert(g_error_matches(error, MB_NET_ERROR, MB_ERROR_DATA));
+    }
+}
+END_TEST
+
 /* --- listening --- */
 
 START_TEST(addresses_to_listen_on)
@@ -195,6 +229,27 @@ START_TEST(writing_to_a_closed_peer_is_an_error_and_no_signal)
 }
 END_TEST
 
+START_TEST(after_our_end_the_peer_is_still_heard)
+{
+    struct iovec part = {.iov_base = (void *)"x", .iov_len = 1};
+    MbStream *stream;
+    char buffer[16];
+    size_t size = 0;
+    int ends[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    stream = mb_stream_new_take(ends[0], "peer");
+    mb_stream_end(stream);
+    ck_assert_int_eq(recv(ends[1], buffer, sizeof(buffer), 0), 0);
+    ck_assert_int_eq(mb_stream_write(stream, &part, 1, &size, NULL), MB_IO_FAILED);
+    ck_assert_int_eq(send(ends[1], "bye", 3, 0), 3);
+    ck_assert_int_eq(mb_stream_read(stream, buffer, sizeof(buffer), &size, NULL), MB_IO_OK);
+    ck_assert_uint_eq(size, 3);
+    mb_stream_free(stream);
+    close(ends[1]);
+}
+END_TEST
+
 START_TEST(parts_arrive_in_order)
 {
     struct iovec parts[] = {{(void *)"one ", 4}, {(void *)"", 0}, {(void *)"two", 3}};
@@ -227,9 +282,11 @@ int main(void)
     tcase_add_test(tcase, a_server_that_is_not_there_is_named);
     tcase_add_test(tcase, a_server_that_does_not_answer_times_out);
     tcase_add_test(tcase, a_name_that_is_none_is_refused);
+    tcase_add_test(tcase, domains_become_a_labels);
     tcase_add_test(tcase, addresses_to_listen_on);
     tcase_add_test(tcase, accepting_never_waits);
     tcase_add_test(tcase, writing_to_a_closed_peer_is_an_error_and_no_signal);
+    tcase_add_test(tcase, after_our_end_the_peer_is_still_heard);
     tcase_add_test(tcase, parts_arrive_in_order);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

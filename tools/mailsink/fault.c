@@ -4,7 +4,7 @@
 #include <mailbatch/base/text.h>
 #include <string.h>
 
-#define SCRIPT_MAX (1024 * 1024)
+#define SCRIPT_MAX ((guint64)1024 * 1024)
 
 /* What the grammar of either protocol excludes: a wrong first octet, an escape sequence, a NUL,
  * 8-bit octets. */

@@ -58,9 +58,9 @@ struct MsServer {
     bool doors_shut; /* no descriptors left: nobody is accepted */
 };
 
-#define MS_READ_SIZE   (256 * 1024)
-#define MS_PENDING_MAX (64 * 1024 * 1024) /* heard and delayed */
-#define MS_LINGER_TIME (2 * G_USEC_PER_SEC)
+#define MS_READ_SIZE   ((size_t)256 * 1024)
+#define MS_PENDING_MAX ((size_t)64 * 1024 * 1024) /* heard and delayed */
+#define MS_LINGER_TIME ((gint64)2 * G_USEC_PER_SEC)
 
 void ms_connection_new(MsServer *server, MbStream *stream, const MsDoor *door);
 void ms_connection_free(MsConnection *connection);

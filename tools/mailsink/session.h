@@ -15,7 +15,7 @@
 #include "store.h"
 #include <mailbatch/net/lines.h>
 
-#define MS_OUT_FULL (256 * 1024)
+#define MS_OUT_FULL ((size_t)256 * 1024)
 #define MS_LINE_MAX 16384 /* AUTH takes lines of 12,288 octets (RFC 4954, 4) */
 
 typedef enum {

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW (128 * 1024)
+#define WINDOW ((size_t)128 * 1024)
 
 /* --- mails --- */
 
@@ -137,14 +137,16 @@ static bool keep_id(MsStore *store, GError **error)
 
 MsStore *ms_store_open(const char *folder, GError **error)
 {
-    g_autoptr(MsStore) store = new_store(MS_KEEP_FOLDER);
+    MsStore *store = new_store(MS_KEEP_FOLDER);
 
     store->folder = g_strdup(folder);
     if (!make_folder(folder, "new", error) || !make_folder(folder, "tmp", error) ||
-        !open_log(store, error) || !keep_id(store, error) || !ms_store_load(store, error))
+        !open_log(store, error) || !keep_id(store, error) || !ms_store_load(store, error)) {
+        ms_store_free(store);
         return NULL;
+    }
     empty_folder(folder, "tmp");
-    return g_steal_pointer(&store);
+    return store;
 }
 
 void ms_store_free(MsStore *store)
