@@ -11,10 +11,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BATCH          128 /* rows a claim */
-#define AHEAD          256 /* jobs out at once, a connection */
-#define NEWS_MAX       4096
-#define TRIED_AT_LEAST 50 /* before a percentage of failures means anything */
+#define BATCH    128 /* rows a claim */
+#define AHEAD    256 /* jobs out at once, a connection */
+#define NEWS_MAX 4096
 
 typedef struct {
     const MmRun *run;
@@ -167,14 +166,10 @@ static bool refill(Dispatch *dispatch, GError **error)
 
 static void check_failures(Dispatch *dispatch)
 {
-    const MmSendOptions *options = dispatch->run->options;
     uint64_t refused = mm_summary_count(dispatch->run->summary, MM_REFUSED);
     uint64_t tried = mm_summary_done(dispatch->run->summary);
-    bool many = options->max_failed > 0 && refused >= options->max_failed;
-    bool share = options->max_failed_percent > 0 && tried >= TRIED_AT_LEAST &&
-                 refused * 100 > tried * options->max_failed_percent;
 
-    if (dispatch->stopped == NULL && (many || share))
+    if (dispatch->stopped == NULL && atomic_load(&dispatch->exchange.too_many))
         dispatch->stopped = g_error_new(
             MM_SENDER_ERROR, MB_ERROR_TEMPORARY,
             "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define TRIED_AT_LEAST 50 /* before a percentage of failures means anything */
+
 struct MmWorker {
     const MmRun *run;
     MmExchange *exchange;
@@ -47,10 +49,35 @@ static void flush(void *user)
         ;
 }
 
+static bool too_many(const MmSendOptions *options, uint64_t tried, uint64_t refused)
+{
+    return (options->max_failed > 0 && refused >= options->max_failed) ||
+           (options->max_failed_percent > 0 && tried >= TRIED_AT_LEAST &&
+            refused * 100 > tried * options->max_failed_percent);
+}
+
+/* Counted here and not where the ledger is kept, so that not one more goes out meanwhile. */
+static void count_refusals(MmWorker *worker, const MmJob *job)
+{
+    uint64_t tried = 0, refused = 0;
+
+    for (size_t i = 0; i < job->claim->n_entries; i++) {
+        tried += job->outcomes[i].state != MM_PENDING;
+        refused += job->outcomes[i].state == MM_REFUSED;
+    }
+    tried += atomic_fetch_add(&worker->exchange->tried, tried);
+    refused += atomic_fetch_add(&worker->exchange->refused, refused);
+    if (too_many(worker->run->options, tried, refused)) {
+        atomic_store(&worker->exchange->too_many, true);
+        atomic_store(&worker->exchange->halt, true);
+    }
+}
+
 static void give(void *user, MmJob *job)
 {
     MmWorker *worker = user;
 
+    count_refusals(worker, job);
     if (job->account_wide)
         atomic_store(&worker->exchange->halt, true);
     mb_queue_push(worker->exchange->results, job);

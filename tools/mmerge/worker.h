@@ -14,12 +14,14 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    MbQueue *jobs;    /* MmJob, to be sent; never full: the dispatcher counts */
-    MbQueue *results; /* MmJob, come back */
-    MbQueue *news;    /* MmNews */
-    int wake;         /* eventfd of the dispatcher */
-    MmPacer *pacer;   /* NULL: as fast as it goes */
-    atomic_bool halt; /* the account takes no more: nobody begins anything new */
+    MbQueue *jobs;                       /* MmJob, to be sent; never full: the dispatcher counts */
+    MbQueue *results;                    /* MmJob, come back */
+    MbQueue *news;                       /* MmNews */
+    int wake;                            /* eventfd of the dispatcher */
+    MmPacer *pacer;                      /* NULL: as fast as it goes */
+    atomic_bool halt;                    /* nobody begins anything new */
+    atomic_bool too_many;                /* … because too many were refused (--max-failures) */
+    atomic_uint_fast64_t tried, refused; /* recipients */
 } MmExchange;
 
 /* What a sender has to say beside its jobs. */
