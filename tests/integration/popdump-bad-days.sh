@@ -65,6 +65,54 @@ bad_day()
     stop_hostile
 }
 
+# ---- the command line ----
+
+# usage_day NAME EXIT TEXT ARGUMENT…: no server is asked, nothing is made
+usage_day()
+{
+    local name=$1 code=$2 text=$3
+
+    shift 3
+    case_begin "$name"
+    rm -rf "$T/archive"
+    expect_exit "$code" timeout 60 "$popdump" fetch "$@"
+    expect_line "$text" "$T/err"
+    [ "$code" = 64 ] || expect_one_line "$T/err"
+    expect_equal "standard output" "" "$(cat "$T/out")"
+    check_archive none
+}
+
+login=(--password-file "$T/password")
+url=pop3s://u1@localhost:1
+cp "$T/password" "$T/open-password"
+chmod 644 "$T/open-password"
+usage_day "no ARCHIVE" 64 "ARCHIVE" --server "$url"
+usage_day "two ARCHIVEs" 64 "ARCHIVE" --server "$url" "$T/archive" "$T/archive"
+usage_day "no server" 64 "no server" "$T/archive"
+usage_day "no user" 64 "no user" --server pop3s://localhost "$T/archive"
+usage_day "a password in the URL" 64 "password" --server pop3s://u1:hidden@localhost "$T/archive"
+expect_no_line hidden "$T/err"
+usage_day "another scheme" 64 "neither pop3:// nor pop3s://" --server http://u1@localhost "$T/archive"
+usage_day "an unknown option" 64 "--frobnicate" --frobnicate --server "$url" "$T/archive"
+usage_day "an option of a later day" 64 "--accounts" --accounts x --server "$url" "$T/archive"
+usage_day "an unknown TLS mode" 64 "maybe" --tls maybe --server "$url" "$T/archive"
+usage_day "an unknown deletion" 64 "--delete=foo" --delete=foo --server "$url" "$T/archive"
+usage_day "an expunge without deletion" 64 "--expunge" --expunge 5 --server "$url" "$T/archive"
+usage_day "a size that is none" 64 "--segment-size" --segment-size many --server "$url" "$T/archive"
+usage_day "a size of nothing" 64 "--max-message 0" --max-message 0 --server "$url" "$T/archive"
+usage_day "a window of nothing" 64 "--window 0" --window 0 --server "$url" "$T/archive"
+usage_day "a limit below zero" 64 "--limit -3" --limit=-3 --server "$url" "$T/archive"
+usage_day "an unknown compression" 64 "--compress rar" --compress rar --server "$url" "$T/archive"
+usage_day "no password to be had" 78 "password" --server "$url" "$T/archive"
+usage_day "a password file that is missing" 78 "$T/nowhere" --password-file "$T/nowhere" \
+    --server "$url" "$T/archive"
+usage_day "a password file for all to read" 78 "$T/open-password" \
+    --password-file "$T/open-password" --server "$url" "$T/archive"
+usage_day "a trust file that is missing" 78 "$T/nowhere" "${login[@]}" --tls-trust "$T/nowhere" \
+    --server "$url" "$T/archive"
+
+# ---- servers ----
+
 bad_day "a good day" good 0 3 ""
 bad_day "a silent greeting" greeting-silent 75 none "no answer within 1 s" --timeout 1s
 bad_day "an endless greeting" greeting-endless 76 none "a line without an end"

@@ -50,7 +50,7 @@ static bool make_session(PdRun *run, const char *password, GError **error)
         .user = account->user,
         .password = password,
         .mechanism = account->auth,
-        .window = run->options->window,
+        .window = (guint)run->options->window,
         .trace = pd_transcript_add,
         .trace_user = &run->transcript,
     };

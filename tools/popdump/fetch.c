@@ -11,6 +11,7 @@
 
 #define TOOL        "popdump fetch"
 #define WINDOW_MOST 1000
+#define NOT_GIVEN   G_MININT64
 
 static const char description[] =
     "The archive is a folder of tar segments that any tar reads. Nothing is removed from the\n"
@@ -21,8 +22,7 @@ static const char description[] =
 typedef struct {
     char *server, *tls, *trust, *fingerprint, *passwordeval, *password_file, *auth;
     char *segment_size, *compress, *max_message, *timeout, *delete_rule;
-    gint64 limit, expunge;
-    gint window;
+    gint64 window, limit, expunge; /* or NOT_GIVEN */
     gboolean delete_archived, dry_run, quiet_server, quiet, verbose, json;
 } Typed;
 
@@ -75,7 +75,7 @@ static MbParsed parse(int *argc, char ***argv, Typed *typed)
          "The password is FILE's first line", "FILE"},
         {"auth", 0, 0, G_OPTION_ARG_STRING, &typed->auth,
          "SASL mechanism, or USER (the best offered)", "MECH"},
-        {"window", 0, 0, G_OPTION_ARG_INT, &typed->window,
+        {"window", 0, 0, G_OPTION_ARG_INT64, &typed->window,
          "Messages asked for ahead (64; 1 without PIPELINING)", "N"},
         {"timeout", 0, 0, G_OPTION_ARG_STRING, &typed->timeout,
          "Longest silence of the server (300s)", "TIME"},
@@ -155,19 +155,29 @@ static MbAccount *make_account(Typed *typed, GError **error)
 
 static bool read_numbers(const Typed *typed, PdFetchOptions *options, GError **error)
 {
-    if (typed->window < 0 || typed->window > WINDOW_MOST) {
-        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--window %d: from 1 to %d",
-                    typed->window, WINDOW_MOST);
-        return false;
+    const struct {
+        const char *name;
+        gint64 value;
+        uint64_t most;
+        uint64_t *option;
+    } numbers[] = {
+        {"--window", typed->window, WINDOW_MOST, &options->window},
+        {"--limit", typed->limit, G_MAXINT64, &options->limit},
+        {"--expunge", typed->expunge, G_MAXINT64, &options->expunge},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        if (numbers[i].value == NOT_GIVEN)
+            continue;
+        if (numbers[i].value < 1 || (uint64_t)numbers[i].value > numbers[i].most) {
+            g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
+                        "%s %" G_GINT64_FORMAT ": a number from 1 to %" G_GUINT64_FORMAT
+                        " is wanted",
+                        numbers[i].name, numbers[i].value, numbers[i].most);
+            return false;
+        }
+        *numbers[i].option = (uint64_t)numbers[i].value;
     }
-    if (typed->limit < 0 || typed->expunge < 0) {
-        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "%s: a number from 1 on is wanted",
-                    typed->limit < 0 ? "--limit" : "--expunge");
-        return false;
-    }
-    options->window = (guint)typed->window;
-    options->limit = (uint64_t)typed->limit;
-    options->expunge = (uint64_t)typed->expunge;
     return true;
 }
 
@@ -177,7 +187,7 @@ static bool read_delete(const Typed *typed, PdFetchOptions *options, GError **er
     guint64 seconds;
 
     options->delete_archived = typed->delete_archived;
-    if (typed->expunge > 0 && !typed->delete_archived) {
+    if (typed->expunge != NOT_GIVEN && !typed->delete_archived) {
         g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--expunge makes sense with --delete");
         return false;
     }
@@ -195,13 +205,29 @@ static bool read_delete(const Typed *typed, PdFetchOptions *options, GError **er
     return true;
 }
 
+static bool read_size(const char *name, const char *text, uint64_t *size, GError **error)
+{
+    guint64 value;
+
+    if (text == NULL)
+        return true;
+    if (!mb_text_parse_size(text, &value, error)) {
+        g_prefix_error(error, "%s: ", name);
+        return false;
+    }
+    if (value == 0) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "%s %s: at least 1 is wanted", name,
+                    text);
+        return false;
+    }
+    *size = value;
+    return true;
+}
+
 static bool read_sizes(const Typed *typed, PdFetchOptions *options, GError **error)
 {
-    if (typed->segment_size != NULL &&
-        !mb_text_parse_size(typed->segment_size, &options->segment_size, error))
-        return false;
-    if (typed->max_message != NULL &&
-        !mb_text_parse_size(typed->max_message, &options->max_message, error))
+    if (!read_size("--segment-size", typed->segment_size, &options->segment_size, error) ||
+        !read_size("--max-message", typed->max_message, &options->max_message, error))
         return false;
     if (typed->compress != NULL && !pd_compress_from_name(typed->compress, &options->compress)) {
         g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
@@ -259,7 +285,12 @@ static int run(const PdFetchOptions *options)
 
 int pd_fetch_main(int argc, char **argv)
 {
-    g_auto(Typed) typed = {.delete_rule = take_delete_rule(argc, argv)};
+    g_auto(Typed) typed = {
+        .delete_rule = take_delete_rule(argc, argv),
+        .window = NOT_GIVEN,
+        .limit = NOT_GIVEN,
+        .expunge = NOT_GIVEN,
+    };
     g_autoptr(MbAccount) account = NULL;
     g_autoptr(GError) error = NULL;
     PdFetchOptions options = {0};

@@ -21,7 +21,7 @@ typedef struct {
     PdCompress compress;
     uint64_t max_message;  /* octets; 0: no limit */
     uint64_t limit;        /* new messages at most; 0: no limit */
-    guint window;          /* 0: as the server allows */
+    uint64_t window;       /* 0: as the server allows */
     bool dry_run;          /* list only: nothing is fetched, deleted or written */
     bool quiet_server;     /* RSET before QUIT */
     bool delete_archived;  /* remove from the server what is proven archived … */
