@@ -135,7 +135,7 @@ done
 [ -s "$out/ready" ] || { cat "$out/mailsink.log"; false; }
 smtp=$(sed -n 's/^smtp=.*://p' "$out/ready")
 pop3s=$(sed -n 's/^pop3s=.*://p' "$out/ready")
-say "  | listening: $(tr '\n' ' ' <"$out/ready")"
+say "  | listening: SMTP on port $smtp, POP3 with TLS on port $pop3s"
 
 login=(--tls-trust "$out/cert.pem" --password-file "$out/password")
 
@@ -178,23 +178,29 @@ run tar tf "$segment"
 
 begin "Read the structure, take out the attachments" \
     "mparse shows what each mail is made of, with headers decoded, straight from the tar."
-head_of 24 "$bin/mparse" "$segment"
+head_of 14 "$bin/mparse" "$segment"
 run "$bin/mparse" -f shape -x "$out/parts" --only attachments "$segment"
 
-# What came back is what was sent: every attachment of the campaign is among the parts.
-count=0
+# What came back is what was sent: each attachment of the campaign is among the parts.
+say "" "  Compared byte for byte with what was sent (manifest.jsonl says which part is which):"
 while IFS= read -r -d '' file; do
-    find "$out/parts" -type f -exec cmp -s "$file" {} \; -print | grep -q . ||
-        { say "quickstart: $file did not come back as it was sent" >&2; false; }
-    count=$((count + 1))
-done < <(find "$sample/attachments" -type f -print0)
-say "" "  $count attachments came back byte for byte as they were sent."
+    digest=$(sha256sum <"$file")
+    times=0
+    while IFS= read -r part; do
+        cmp "$file" "$out/parts/$part"
+        times=$((times + 1))
+    done < <(sed -n "s/^{\"file\":\"\([^\"]*\)\".*\"sha256\":\"${digest%% *}\".*/\1/p" \
+        "$out/parts/manifest.jsonl")
+    [ "$times" != 0 ] || { say "quickstart: $file did not come back as it was sent" >&2; false; }
+    say "  | $times × ${file#"$sample/"}"
+done < <(find "$sample/attachments" -type f -print0 | sort -z)
+say "" "  All attachments came back byte for byte as they were sent."
 
 stop_server
 say "" "Done. Where to look next:" \
-    "  $out/archive      the archive: seg/, open/ (tar), journal/, SHA256SUMS" \
-    "  $out/parts        attachments and manifest.jsonl" \
-    "  $out/news.db      the ledger: $bin/mmerge status --json $out/news.db" \
-    "  $sample   the letter and its rows: change them and run this again" \
-    "  man -l tools/mmerge/mmerge.1 (popdump, mparse, mailsink likewise), README.md" \
-    "  ./tests/run.sh    the tests, where the same circle runs on Postfix and Dovecot"
+    "  $out/archive   the archive: tar in open/ (later in seg/, sealed), journal/, catalog.db" \
+    "  $out/parts     the attachments, with their names in manifest.jsonl" \
+    "  $out/news.db   the ledger; try: $bin/mmerge status --json $out/news.db" \
+    "  $sample     the letter, its rows and its files: change them and run this again" \
+    "  man -l tools/mmerge/mmerge.1   the manuals (popdump, mparse and mailsink likewise)" \
+    "  ./tests/run.sh                 the tests, where the same circle runs on Postfix and Dovecot"

@@ -15,7 +15,7 @@ expect_line "came back byte for byte" "$T/out"
 expect_line "$T/results/archive" "$T/out"
 
 case_begin "its results stand where it says"
-for result in archive/seg archive/SHA256SUMS parts/manifest.jsonl news.db; do
+for result in archive/open/000001.tar archive/journal/000001.jsonl parts/manifest.jsonl news.db; do
     [ -e "$T/results/$result" ] || fail "there is no $result"
 done
 

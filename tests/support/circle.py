@@ -7,7 +7,8 @@
                                   CRLF) are the files in DIR, byte for byte
     circle.py list TAR            the names of its members, as Python's tarfile sees them
     circle.py read CAMPAIGN DIR   Python's email package finds in DIR's mails what the campaign says
-    circle.py parts CAMPAIGN DIR  the files below DIR hold each attachment, by name and content
+    circle.py parts CAMPAIGN DIR  the files in DIR, by its manifest, are the attachments that went in,
+                                  by name and content, and nothing else
 
 Python's own parser and tar reader: nothing of mailbatch checks mailbatch here.
 """
@@ -18,6 +19,7 @@ import email.policy
 import email.utils
 import hashlib
 import html
+import json
 import pathlib
 import random
 import re
@@ -234,14 +236,22 @@ def read(campaign, folder):
 
 def parts(campaign, folder):
     found = {}
-    for path in (p for p in folder.rglob("*") if p.is_file()):
-        found[digest(path.read_bytes())] = found.get(digest(path.read_bytes()), 0) + 1
-    wanted = {digest((campaign / "terms.txt").read_bytes()): ROWS}
+    for line in (folder / "manifest.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        key = digest((folder / entry["file"]).read_bytes())
+        assert key == entry["sha256"], f"{entry['file']}: not what the manifest says"
+        found[entry["name"], key] = found.get((entry["name"], key), 0) + 1
+    wanted = {("terms.txt", digest((campaign / "terms.txt").read_bytes())): ROWS,
+              ("logo.png", digest((campaign / "images" / "logo.png").read_bytes())): ROWS}
     for number in range(ROWS):
-        wanted[digest((campaign / "files" / row(number)["file"]).read_bytes())] = 1
-    for key, times in wanted.items():
-        assert found.get(key, 0) == times, f"{key}: {found.get(key, 0)} times instead of {times}"
-    print(f"{ROWS * 2} attachments as they went in")
+        name = row(number)["file"]
+        wanted[name, digest((campaign / "files" / name).read_bytes())] = 1
+    for key in wanted.keys() | found.keys():
+        times = found.get(key, 0)
+        assert times == wanted.get(key, 0), f"{key}: {times} times instead of {wanted.get(key, 0)}"
+    files = sum(path.is_file() for path in folder.rglob("*")) - 1
+    assert files == sum(found.values()), f"{files} files, {sum(found.values())} in the manifest"
+    print(f"{files} attachments as they went in")
 
 
 def main():
