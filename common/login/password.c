@@ -60,13 +60,15 @@ static char *take_first_line(char *buffer, size_t length, const char *source, GE
     return password;
 }
 
-static char *finish_reading(int descriptor, const char *source, GError **error)
+/* *all tells whether everything that was there has been read. */
+static char *finish_reading(int descriptor, const char *source, bool *all, GError **error)
 {
     char *buffer = g_malloc(SECRET_MAX);
     ssize_t length = read_all(descriptor, buffer, SECRET_MAX);
     int saved = errno;
     char *password = NULL;
 
+    *all = length < SECRET_MAX;
     if (length < 0)
         g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: cannot read the password: %s",
                     source, g_strerror(saved));
@@ -97,6 +99,7 @@ static char *from_file(const char *path, GError **error)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     char *password = NULL;
+    bool all;
 
     if (descriptor < 0) {
         g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: cannot read the password: %s",
@@ -104,7 +107,7 @@ static char *from_file(const char *path, GError **error)
         return NULL;
     }
     if (is_private(descriptor, path, error))
-        password = finish_reading(descriptor, path, error);
+        password = finish_reading(descriptor, path, &all, error);
     close(descriptor);
     return password;
 }
@@ -159,15 +162,17 @@ static char *from_command(const char *command, const char *identity, GError **er
     int output = -1;
     int code = start(command, &child, &output);
     g_autoptr(GError) failure = NULL;
+    bool all = true;
 
     if (code != 0) {
         g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: cannot start the shell: %s",
                     source, g_strerror(code));
         return NULL;
     }
-    password = finish_reading(output, source, &failure);
+    password = finish_reading(output, source, &all, &failure);
     close(output);
-    if (!finish(child, source, error)) {
+    /* Who is still writing when nobody reads any more ends by SIGPIPE: that is our doing. */
+    if (!finish(child, source, all ? error : NULL) && all) {
         mb_wipe_free(password);
         return NULL;
     }

@@ -196,6 +196,7 @@ static const EvalRow eval_rows[] = {
     {"printf secret; head -c 100000 /dev/zero", NULL, "too long"},
     {"printf 'secret\\n'; head -c 1000 /dev/zero", "secret", NULL},
     {"head -c 60000 /dev/zero | tr '\\0' x", "x*60000", NULL},
+    {"echo secret; yes", "secret", NULL},
     {"true # secret", NULL, "the first line is empty"},
     {"echo secret; exit 3", NULL, "the command failed with exit status 3"},
     {"echo secret; kill -9 $$", NULL, "the command was ended by signal 9"},

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <mailbatch/net/listener.h>
+#include <mailbatch/net/pump.h>
 #include <mailbatch/net/stream.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -455,6 +456,79 @@ START_TEST(what_goes_through_tls_comes_out_the_same)
 }
 END_TEST
 
+/* A session that says `total` octets in parts of uneven length, and expects them back. */
+typedef struct {
+    uint8_t *octets;
+    size_t total;
+    size_t written;
+    size_t got;
+} Mirror;
+
+static void mirror_input(void *session, const void *bytes, size_t length)
+{
+    Mirror *mirror = session;
+
+    ck_assert_uint_le(mirror->got + length, mirror->total);
+    ck_assert_mem_eq(bytes, mirror->octets + mirror->got, length);
+    mirror->got += length;
+}
+
+static void mirror_input_end(void *session, bool cut)
+{
+    (void)session;
+    ck_assert(!cut);
+}
+
+static size_t mirror_output(void *session, struct iovec *parts, size_t max)
+{
+    Mirror *mirror = session;
+    size_t at = mirror->written;
+    size_t count = 0;
+
+    while (at < mirror->total && count < max) {
+        size_t piece = MIN(mirror->total - at, 1 + at % 40000);
+
+        parts[count++] = (struct iovec){.iov_base = mirror->octets + at, .iov_len = piece};
+        at += piece;
+    }
+    return count;
+}
+
+static void mirror_wrote(void *session, size_t length)
+{
+    ((Mirror *)session)->written += length;
+}
+
+START_TEST(the_pump_moves_octets_both_ways_over_tls)
+{
+    static const MbSessionOps ops = {.input = mirror_input,
+                                     .input_end = mirror_input_end,
+                                     .output = mirror_output,
+                                     .wrote = mirror_wrote};
+    g_autofree char *pem = NULL;
+    g_autoptr(MbTls) own = mb_tls_server_new_self_signed(&pem, NULL);
+    g_autoptr(MbTls) client = client_trusting(pem);
+    Mirror mirror = {.total = 20000000};
+    Server server = {0};
+    uint16_t port = start(&server, own, ECHO_BACK, 1);
+    MbStream *stream = mb_stream_dial("127.0.0.1", port, NULL, NULL);
+    MbPump *pump;
+
+    mirror.octets = g_malloc(mirror.total);
+    for (size_t i = 0; i < mirror.total; i++)
+        mirror.octets[i] = (uint8_t)(i * 13 + i / 509);
+    ck_assert(mb_stream_start_tls(stream, client, "localhost", NULL));
+    pump = mb_pump_new(stream, &mirror, &ops, NULL);
+    while (mirror.got < mirror.total)
+        ck_assert_int_eq(mb_pump_step(pump, -1, -1, NULL), MB_NEXT);
+    ck_assert_uint_eq(mirror.written, mirror.total);
+    mb_pump_free(pump);
+    mb_stream_free(stream);
+    stop(&server);
+    g_free(mirror.octets);
+}
+END_TEST
+
 START_TEST(a_cut_is_told_from_an_orderly_end)
 {
     static const Behaviour behaviours[] = {END_IN_ORDER, CUT_OFF};
@@ -570,6 +644,7 @@ int main(void)
     tcase_add_test(tcase, a_server_needs_certificate_and_key);
     tcase_add_loop_test(tcase, a_failed_handshake_is_explained, 0, G_N_ELEMENTS(handshake_rows));
     tcase_add_test(tcase, what_goes_through_tls_comes_out_the_same);
+    tcase_add_test(tcase, the_pump_moves_octets_both_ways_over_tls);
     tcase_add_test(tcase, a_cut_is_told_from_an_orderly_end);
     tcase_add_test(tcase, the_second_connection_resumes);
     tcase_add_test(tcase, threads_share_what_is_trusted);
