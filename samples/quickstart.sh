@@ -152,7 +152,7 @@ run "$bin/mmerge" check "$sample/template.txt" "$sample/people.csv"
 begin "Send the newsletter" \
     "STARTTLS is required, the certificate is checked, then comes the login. The ledger remembers" \
     "what was accepted: a second run sends nothing twice."
-send=("$bin/mmerge" send --server "smtp://news@localhost:$smtp" "${login[@]}"
+send=("$bin/mmerge" send --server "smtp://news@127.0.0.1:$smtp" "${login[@]}"
     --ledger "$out/news.db" "$sample/template.txt" "$sample/people.csv")
 run "${send[@]}"
 run "${send[@]}"
@@ -163,7 +163,7 @@ run "$bin/mmerge" status "$out/news.db"
 begin "Fetch it into an archive" \
     "popdump takes every message of the mailbox over POP3 with TLS, byte for byte, and asks for" \
     "each only once. verify proves the archive against its own checksums."
-fetch=("$bin/popdump" fetch --server "pop3s://news@localhost:$pop3s" "${login[@]}" "$out/archive")
+fetch=("$bin/popdump" fetch --server "pop3s://news@127.0.0.1:$pop3s" "${login[@]}" "$out/archive")
 run "${fetch[@]}"
 run "${fetch[@]}"
 run "$bin/popdump" verify "$out/archive"
