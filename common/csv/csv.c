@@ -414,7 +414,7 @@ MbCsv *mb_csv_open(const char *path, const MbCsvOptions *options, GError **error
         return NULL;
     csv->descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (csv->descriptor < 0 || fstat(csv->descriptor, &status) != 0) {
-        mb_file_set_error(error, csv->name, "cannot open", errno);
+        mb_file_set_error(error, csv->name, "cannot read", errno);
         return NULL;
     }
     if (!S_ISREG(status.st_mode)) {

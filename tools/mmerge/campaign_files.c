@@ -24,6 +24,13 @@ MbComposePart *campaign_load_part(const char *path, const char *content_id, GByt
 
 /* --- paths -------------------------------------------------------------------------------- */
 
+char *campaign_join(const char *folder, const char *path)
+{
+    if (g_path_is_absolute(path) || strcmp(folder, ".") == 0)
+        return g_strdup(path);
+    return g_build_filename(folder, path, NULL);
+}
+
 static bool climbs(const char *path)
 {
     g_auto(GStrv) steps = g_strsplit(path, "/", -1);
@@ -81,10 +88,8 @@ char *campaign_resolve_path(const char *folder, const char *marked, size_t lengt
     g_strstrip(path->str);
     if (*path->str == '\0')
         return NULL;
-    if (!g_path_is_absolute(path->str))
-        return g_build_filename(folder, path->str, NULL);
-    if (!leading)
-        return g_strdup(path->str);
+    if (!leading || !g_path_is_absolute(path->str))
+        return campaign_join(folder, path->str);
     refuse_path(path->str, "a value of the CSV may not name an absolute path", error);
     return NULL;
 }
@@ -115,7 +120,7 @@ bool campaign_each_path(const Field *field, const char *marked, size_t length,
 char *campaign_image_path(const char *folder, const char *path, GError **error)
 {
     if (!g_path_is_absolute(path) && !climbs(path) && *path != '\0')
-        return g_build_filename(folder, path, NULL);
+        return campaign_join(folder, path);
     refuse_path(path, "an image must lie in the template's folder or below", error);
     return NULL;
 }

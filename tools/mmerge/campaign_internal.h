@@ -105,6 +105,9 @@ struct MmRenderer {
 MbComposePart *campaign_load_part(const char *path, const char *content_id, GBytes **bytes,
                                   GError **error);
 
+/* `path` as seen from `folder`. The caller frees it. */
+char *campaign_join(const char *folder, const char *path);
+
 /* The path that a marked value names, below `folder`: no value may climb out of the folder that the
  * template names. NULL without an error: the value is blank. The caller frees it. */
 char *campaign_resolve_path(const char *folder, const char *marked, size_t length, GError **error);

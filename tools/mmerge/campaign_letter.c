@@ -341,8 +341,7 @@ static bool take_body_file(MmCampaign *campaign, const MmField *field, Body *bod
         return false;
     if (name->len == 0 || mb_text_breaks_line(name->str, name->len))
         return refuse_field(campaign, field, "names no file", error);
-    path = g_path_is_absolute(name->str) ? g_strdup(name->str)
-                                         : g_build_filename(campaign->folder, name->str, NULL);
+    path = campaign_join(campaign->folder, name->str);
     bytes = campaign_read_input(campaign, path, error);
     if (bytes == NULL) {
         g_prefix_error(error, "%s:%u: %s: ", campaign->template_path, field->line, field->name);

@@ -144,10 +144,6 @@ static int run(const MmCampaign *campaign, bool json)
     if (!mm_preflight(campaign, NULL, take, &check, progress, &totals, &error))
         return mb_log_fail(error);
     g_clear_pointer(&progress, mb_progress_free);
-    if (totals.rows == 0) {
-        mb_log_error("%s: has no rows below its header", mm_campaign_csv_path(campaign));
-        return MB_EXIT_DATA;
-    }
     if (!json) {
         report_totals(&totals);
         report_strangest(&check);

@@ -154,6 +154,11 @@ bool mm_preflight(const MmCampaign *campaign, const MmRenderOptions *options,
     memset(totals, 0, sizeof *totals);
     if (seen == NULL || !go_through(&preflight, options, each, user, progress, error))
         return false;
+    if (totals->rows == 0) {
+        g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA, "%s: has no rows below its header",
+                    mm_campaign_csv_path(campaign));
+        return false;
+    }
     totals->stop = decide_stop(campaign, totals);
     return true;
 }
