@@ -19,9 +19,13 @@ static bool may_go(PdRun *run, const PdItem *item, PdArchived *found, GError **e
     if (item->has_size && item->size == found->size)
         return true;
     /* An id that came back with another message, or replies that were not the message asked for. */
-    mb_log_warning("message %" G_GUINT64_FORMAT ": not deleted: %" G_GUINT64_FORMAT
-                   " octets are archived, but the server lists %" G_GUINT64_FORMAT,
-                   item->number, found->size, item->size);
+    if (item->has_size)
+        mb_log_warning("message %" G_GUINT64_FORMAT ": not deleted: %" G_GUINT64_FORMAT
+                       " octets are archived, but the server lists %" G_GUINT64_FORMAT,
+                       item->number, found->size, item->size);
+    else
+        mb_log_warning("message %" G_GUINT64_FORMAT ": not deleted: the server lists no size",
+                       item->number);
     g_hash_table_add(run->tried, g_strdup(item->uidl));
     run->summary->kept++;
     return false;
@@ -126,16 +130,18 @@ static PdState state_of(const PdRun *run, const PdItem *item)
 
     if (g_hash_table_contains(run->refused, number))
         return PD_STATE_KEPT;
-    if (run->quit_done && g_hash_table_contains(run->accepted, number))
-        return PD_STATE_DELETED;
-    return PD_STATE_UNKNOWN;
+    if (!run->quit_done)
+        return PD_STATE_UNKNOWN;
+    /* Without an answer it was not even asked: a signal came first. */
+    return g_hash_table_contains(run->accepted, number) ? PD_STATE_DELETED : PD_STATE_KEPT;
 }
 
 static void count(PdRun *run, const PdItem *item, PdState state)
 {
     if (state == PD_STATE_KEPT) {
-        mb_log_warning("message %" G_GUINT64_FORMAT ": the server refuses to delete it",
-                       item->number);
+        if (g_hash_table_contains(run->refused, GSIZE_TO_POINTER(item->number)))
+            mb_log_warning("message %" G_GUINT64_FORMAT ": the server refuses to delete it",
+                           item->number);
         run->summary->kept++;
         return;
     }

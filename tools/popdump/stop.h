@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* Takes over SIGINT, SIGTERM and SIGHUP; ignores SIGPIPE. Once a process. */
+/* Takes over SIGINT, SIGTERM and, unless it is ignored, SIGHUP; ignores SIGPIPE. Once a process. */
 void pd_stop_watch(void);
 
 bool pd_stop_asked(void);

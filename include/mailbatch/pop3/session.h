@@ -39,8 +39,8 @@ GQuark mb_pop3_error_quark(void);
 #define MB_POP3_STATUS_MAX  8192       /* octets kept of a status line (RFC 2449 says 512) */
 #define MB_POP3_LINE_MAX    (1U << 20) /* octets a status line or a listing's line may have at all */
 #define MB_POP3_UIDL_MAX    1024       /* octets of a unique-id (RFC 1939 says 70) */
-#define MB_POP3_LIST_MAX    10000000   /* items in a listing */
-#define MB_POP3_LISTING_MAX (1ULL << 30) /* octets of a listing */
+#define MB_POP3_LIST_MAX    4000000    /* items in a listing */
+#define MB_POP3_LISTING_MAX (1ULL << 29) /* octets of a listing */
 #define MB_POP3_CAPA_MAX    256          /* lines of CAPA */
 #define MB_POP3_NUMBER_MAX  0x7fffffff   /* the largest message number */
 
