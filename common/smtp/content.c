@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-#define STRETCH ((size_t)256 * 1024) /* most octets looked at before asking whether there is room  \
-                                      */
+#define STRETCH                                                                                    \
+    ((size_t)256 * 1024) /* most octets looked at before asking whether there is room              \
+                          */
 
 void mb_smtp_content_begin(MbSmtpContent *content, const MbWire *wire, bool dots)
 {

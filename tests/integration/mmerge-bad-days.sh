@@ -20,6 +20,7 @@ echo pw >open-password
 chmod 644 open-password
 make_certificate "$T/cert"
 make_certificate "$T/other-cert" DNS:other.example
+closed_port=
 free_port closed_port
 
 # fresh [MAILSINK-ARG…]: a mailsink of its own with an empty store, no ledger.
@@ -257,7 +258,7 @@ fault "every connection closed at the greeting" "smtp greeting * 421 too busy" 7
 expect_line "421 too busy" "$T/err"
 sink=(--hide CHUNKING --delay 50)
 fault "most are refused: it stops" "smtp rcpt * 550 5.7.1 no" 75 "" "ann bob " "" "" "eva ida " --window 1 --max-failures 2
-sink=(--hide PIPELINING,CHUNKING)
+sink=(--hide "PIPELINING,CHUNKING")
 fault "without PIPELINING: one recipient refused" "smtp rcpt 2 550 no" 10 "ann eva ida " "bob " "" "" ""
 fault "without PIPELINING: dropped in the middle" "smtp rcpt 3 drop" 0 "$all" "" "" "" ""
 sink=()
@@ -299,6 +300,35 @@ expect_exit 0 send "${server[@]}" --rate 1/second
 [ $(($(date +%s%N) - begin)) -ge 1000000000 ] || fail "two messages within a second"
 expect_equal "stored" "$all" "$(stored)"
 
+case_begin "what was deferred is tried again in the same run, once it is due"
+fresh --fault "smtp rcpt 2 451 4.7.1 greylisted"
+expect_exit 75 send "${server[@]}" --wait 1
+expect_equal "deferred" "bob " "$(addresses deferred)"
+"$MB_PYTHON" -c '
+import sqlite3, sys, time
+ledger = sqlite3.connect(sys.argv[1])
+ledger.execute("UPDATE entry SET not_before = ? WHERE not_before > 0", (int(time.time()) + 2,))
+ledger.commit()
+' people.csv.mmerge.db
+expect_exit 0 send "${server[@]}" --wait 10
+expect_equal "stored" "$all" "$(stored)"
+statement M-25
+
+case_begin "--per-connection and --connections"
+fresh
+expect_exit 0 send "${server[@]}" --per-connection 1 --transcript said
+expect_equal "stored" "$all" "$(stored)"
+expect_equal "connections" 4 "$(grep -c '^=== Connected' said)"
+fresh
+expect_exit 0 send "${server[@]}" --connections 3
+expect_equal "stored" "$all" "$(stored)"
+
+case_begin "delivery reports are asked for"
+fresh
+expect_exit 0 send "${server[@]}" --dsn failure,delay --transcript said
+expect_line "NOTIFY=FAILURE,DELAY ORCPT=rfc822;ann@example.net" said
+expect_line "ENVID=" said
+
 case_begin "two runs at once: the second keeps out"
 fresh --delay 300
 start_background "$T/first.log" "$MB_BIN/mmerge" send "${server[@]}" --window 1 letter people.csv
@@ -323,3 +353,25 @@ expect_equal "in doubt" "" "$(addresses in-doubt)"
 [ "$(addresses pending)" != "" ] || fail "nothing was left"
 expect_exit 0 send "${server[@]}"
 expect_equal "stored" "$all" "$(stored)"
+
+case_begin "interrupted twice it stops at once; what was under way is in doubt at most"
+rm -f said
+fresh --delay 1000 --hide CHUNKING
+start_background "$T/first.log" "$MB_BIN/mmerge" send "${server[@]}" --transcript said letter people.csv
+first=$STARTED_PID
+wait_for grep -qs "MAIL FROM" said
+kill -INT "$first"
+wait_for grep -q "stop at once" "$T/first.log"
+kill -INT "$first"
+code=0
+wait "$first" || code=$?
+expect_equal "exit code" 75 "$code"
+stop_background "$SINK_PID"
+start_mailsink "$T/sink" --store "$T/sink/store"
+server=(--server "smtp://127.0.0.1:$SINK_SMTP" --tls off)
+code=0
+send "${server[@]}" >"$T/out" 2>"$T/err" || code=$?
+[ "$code" = 0 ] || [ "$code" = 75 ] || fail "exit code $code"
+expect_equal "sent or in doubt" 4 $(($(addresses sent | wc -w) + $(addresses in-doubt | wc -w)))
+[ "$(addresses in-doubt | wc -w)" -le 1 ] || fail "more than one in doubt"
+expect_equal "in the store twice" "" "$(stored | tr ' ' '\n' | sort | uniq -d)"

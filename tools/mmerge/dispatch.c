@@ -166,8 +166,8 @@ static bool refill(Dispatch *dispatch, GError **error)
 
 static void check_failures(Dispatch *dispatch)
 {
-    uint64_t refused = mm_summary_count(dispatch->run->summary, MM_REFUSED);
-    uint64_t tried = mm_summary_done(dispatch->run->summary);
+    uint64_t refused = atomic_load(&dispatch->exchange.refused);
+    uint64_t tried = atomic_load(&dispatch->exchange.tried);
 
     if (dispatch->stopped == NULL && atomic_load(&dispatch->exchange.too_many))
         dispatch->stopped = g_error_new(
