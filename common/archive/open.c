@@ -200,7 +200,8 @@ static int open_and_look(MbArchive *reader)
 static MbArchive *start(MbArchive *taken, GError **error)
 {
     g_autoptr(MbArchive) reader = taken;
-    const void *bytes;
+    const void *bytes = NULL;
+    bool known;
     int result;
 
     reader->archive = archive_read_new();
@@ -213,6 +214,7 @@ static MbArchive *start(MbArchive *taken, GError **error)
         mb_archive_set_error(reader, error);
         return NULL;
     }
+    known = mb_archive_looks_like(bytes, (size_t)reader->ahead_length);
     reader->ahead = bytes;
     reader->locale = choose_locale(bytes, reader->ahead_length);
     archive_read_set_callback_data(reader->archive, reader);
@@ -222,8 +224,7 @@ static MbArchive *start(MbArchive *taken, GError **error)
         archive_read_set_skip_callback(reader->archive, on_skip);
     }
     result = open_and_look(reader);
-    if (result < ARCHIVE_WARN &&
-        (archive_format(reader->archive) != 0 || archive_filter_count(reader->archive) > 1)) {
+    if (result < ARCHIVE_WARN && (known || archive_format(reader->archive) != 0)) {
         mb_archive_set_error(reader, error);
         return NULL;
     }
