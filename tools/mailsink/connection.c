@@ -134,9 +134,13 @@ static bool grant_wish(MsConnection *connection)
             ms_connection_free(connection);
         return !over;
     }
-    if (wish == MS_WISH_CLOSE) {
+    if (wish == MS_WISH_CLOSE && !connection->ended) {
         linger(connection);
         return true;
+    }
+    if (wish == MS_WISH_CLOSE) {
+        ms_connection_free(connection);
+        return false;
     }
     /* After STARTTLS nothing may have been said before its reply (RFC 3207, 6). */
     if (wish == MS_WISH_DROP || connection->pending->len > 0 || connection->delayed > 0) {
