@@ -396,6 +396,20 @@ delete_day "a QUIT every two deletions" good 0 "3 deleted from the server" 3 --e
 expect_equal "QUITs" 2 "$(grep -c ^QUIT "$T/server.log")"
 end_delete_day
 
+delete_day "time between logins" capa-delay 0 "3 deleted from the server" 3 --expunge 2
+apart=$(sed -n 's/^logins apart: \[\([0-9]*\)\..*/\1/p' "$T/server.log" | tail -n 1)
+[ "${apart:-0}" -ge 2 ] || fail "two logins only ${apart:-no} seconds apart"
+end_delete_day
+
+case_begin "EXPIRE 0 is told before anything is fetched"
+rm -rf "$T/archive"
+start_hostile capa-expire-silent
+expect_exit 75 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off --timeout 1s
+expect_line "EXPIRE 0" "$T/err"
+expect_equal "messages fetched" 0 "$("$MB_PYTHON" "$tool" count "$T/archive")"
+stop_hostile
+statement P-11
+
 delete_day "nothing is old enough" good 0 "3 new messages archived" 0 --delete=older=1h
 end_delete_day
 

@@ -49,6 +49,8 @@ class Server:
             self.buffer += data
         line, self.buffer = self.buffer.split(b"\n", 1)
         print(line.decode("latin-1").rstrip("\r"), flush=True)
+        if line.startswith(b"USER"):
+            LOGINS.append(time.monotonic())
         return line.rstrip(b"\r")
 
     def greeting(self, _):
@@ -105,6 +107,7 @@ class Server:
         self.send(b"+OK\r\n")
 
     def quit(self, _):
+        print("logins apart: %s" % [round(b - a, 1) for a, b in zip(LOGINS, LOGINS[1:])], flush=True)
         GONE.update(self.deleted)
         self.send(b"+OK bye\r\n")
         raise Gone
@@ -122,6 +125,7 @@ class Server:
 
 
 GONE = set()  # what a QUIT has deleted for good
+LOGINS = []  # when
 
 
 def say(data):
@@ -219,6 +223,9 @@ SCENARIOS = {
     "greeting-refused": {"greeting": say_and_go(b"-ERR closed for today\r\n")},
     "greeting-end": {"greeting": say_and_go(b"+O")},
     "capa-expire": {"capa": say(b"+OK\r\nUSER\r\nUIDL\r\nEXPIRE 0\r\n.\r\n")},
+    "capa-expire-silent": {"capa": say(b"+OK\r\nUSER\r\nUIDL\r\nEXPIRE 0\r\n.\r\n"),
+                           "retr": silence},
+    "capa-delay": {"capa": say(b"+OK\r\nUSER\r\nUIDL\r\nLOGIN-DELAY 2\r\n.\r\n")},
     "capa-endless": {"capa": endless(b"+OK\r\n", b"FEATURE\r\n")},
     "capa-one-line": {"capa": endless(b"+OK\r\n", b"x")},
     "stls-surplus": {"stls": say(b"+OK begin\r\n+OK injected\r\n")},
