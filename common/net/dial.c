@@ -49,11 +49,14 @@ bool mb_net_is_address(const char *host)
 char *mb_net_ascii_host(const char *host, GError **error)
 {
     g_autofree char *ascii = NULL;
+    g_autoptr(GError) failure = NULL;
     size_t length;
 
-    ascii = mb_text_is_ascii(host, strlen(host)) ? g_strdup(host) : mb_idn_to_ascii(host, error);
-    if (ascii == NULL)
+    ascii = mb_text_is_ascii(host, strlen(host)) ? g_strdup(host) : mb_idn_to_ascii(host, &failure);
+    if (ascii == NULL) {
+        g_set_error(error, MB_NET_ERROR, MB_ERROR_CONFIG, "server %s", failure->message);
         return NULL;
+    }
     length = strlen(ascii);
     if (length > 1 && ascii[length - 1] == '.')
         ascii[length - 1] = '\0';

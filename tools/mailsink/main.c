@@ -66,14 +66,15 @@ static MbTls *open_tls(char **trust, GError **error)
     g_autoptr(MbTls) tls = NULL;
 
     if (settings.certificate != NULL) {
-        *trust = g_strdup(settings.certificate);
+        *trust = g_canonicalize_filename(settings.certificate, NULL);
         return mb_tls_server_new(settings.certificate, settings.key, error);
     }
     path = certificate_path();
     tls = mb_tls_server_new_self_signed(&pem, error);
     if (tls == NULL || (path != NULL && !mb_file_replace(path, pem, strlen(pem), 0644, error)))
         return NULL;
-    *trust = g_steal_pointer(&path);
+    if (path != NULL)
+        *trust = g_canonicalize_filename(path, NULL);
     return g_steal_pointer(&tls);
 }
 
