@@ -225,7 +225,7 @@ static bool quit(PdRun *run, GError **error)
     while (!run->closed) {
         if (pd_run_step(run, &failed))
             continue;
-        if (run->removals->len > 0 || !run->closed) {
+        if (run->removals->len > 0 || !run->closed || failed->domain == PD_ARCHIVE_ERROR) {
             g_propagate_error(error, g_steal_pointer(&failed));
             return false;
         }
