@@ -306,6 +306,13 @@ static void body_at_junk(MbScan *scan)
 {
     ScanBlock *block = &scan->block;
     uint64_t junk = block->junk;
+    bool is_read = scan_offset(scan, scan->at) > junk;
+    ScanBodyStart start = {
+        .start = junk,
+        .eol = is_read ? block->last_eol : 0,
+        .has_text = is_read,
+        .junk = SCAN_NOWHERE,
+    };
     MbField *field;
 
     if (block->blank_fold == SCAN_NOWHERE) {
@@ -321,10 +328,7 @@ static void body_at_junk(MbScan *scan)
         scan_defect(scan, MB_DEFECT_BLANK_SEPARATOR, block->part, block->blank_fold,
                     junk - block->blank_fold, NULL);
     }
-    scan_body_begin(
-        scan, block->part,
-        &(ScanBodyStart){
-            .start = junk, .eol = block->last_eol, .has_text = true, .junk = SCAN_NOWHERE});
+    scan_body_begin(scan, block->part, &start);
 }
 
 static bool junk_line(MbScan *scan)

@@ -205,6 +205,8 @@ static void found_delimiter(MbScan *scan, size_t at, size_t eol, const ScanMatch
     uint64_t end = scan_offset(scan, at - eol);
 
     scan_region_take(scan, at - eol);
+    if (eol == 1 && scan->bytes[at - 1] == '\r')
+        scan_defect(scan, MB_DEFECT_DELIMITER_CR, region->part, end, 1, NULL);
     if (scan_offset(scan, at) == region->line_start)
         end -= region->line_start_eol;
     scan_delimiter_begin(scan, at, scan_region_end(scan, end, true), match);
@@ -270,8 +272,6 @@ void scan_delimiter_begin(MbScan *scan, size_t at, uint64_t start, const ScanMat
         part = mb_tree_add_part(scan->tree, MB_PART_LEAF, part, scan->space, NULL, 0);
         mb_tree_part_mutable(scan->tree, part)->has_ranges = true;
     }
-    if (at > 0 && scan->bytes[at - 1] == '\r' && start < scan_offset(scan, at))
-        scan_defect(scan, MB_DEFECT_DELIMITER_CR, part, start, 1, NULL);
     scan->delimiter = (ScanDelimiter){*match, part, start, SCAN_NOWHERE};
     scan->at = at + match->length;
     scan->state = SCAN_IN_DELIMITER;

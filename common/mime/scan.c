@@ -12,12 +12,12 @@ MbScan *mb_scan_new(void)
 {
     MbScan *scan = g_new0(MbScan, 1);
 
-    scan->carry = g_byte_array_new();
+    scan->carry = g_byte_array_sized_new(256);
     scan->frames = g_array_new(FALSE, FALSE, sizeof(ScanFrame));
     scan->boundaries = g_array_new(FALSE, FALSE, sizeof(ScanBoundary));
-    scan->boundary_bytes = g_byte_array_new();
+    scan->boundary_bytes = g_byte_array_sized_new(256);
     scan->values = g_array_new(FALSE, FALSE, sizeof(ScanValue));
-    scan->value_bytes = g_byte_array_new();
+    scan->value_bytes = g_byte_array_sized_new(1024);
     scan->type = g_string_new(NULL);
     mb_params_init(&scan->params);
     return scan;
@@ -152,7 +152,7 @@ static bool step(MbScan *scan)
 
 static void run(MbScan *scan, const uint8_t *bytes, size_t length, bool is_final)
 {
-    scan->bytes = bytes != NULL ? bytes : (const uint8_t *)"";
+    scan->bytes = bytes != NULL ? bytes : scan->carry->data;
     scan->length = length;
     scan->at = 0;
     scan->is_final = is_final;

@@ -181,7 +181,9 @@ static bool do_path(Run *run, const char *path, GError **error)
     g_autoptr(GError) problem = NULL;
     g_autoptr(MbSource) source = NULL;
     MbSourceOptions options = run->options->source;
-    uint64_t before = run->summary.messages + run->summary.others + run->summary.failures;
+    uint64_t before = run->summary.messages + run->summary.others;
+    uint64_t failures = run->summary.failures;
+    bool is_missing = false;
     const MbItem *item;
     MbNext next;
 
@@ -196,6 +198,7 @@ static bool do_path(Run *run, const char *path, GError **error)
     while ((next = mb_source_next(source, &item, &problem)) != MB_END) {
         if (next == MB_FAILED) {
             report_failure(run, problem);
+            is_missing = g_error_matches(problem, MB_SOURCE_ERROR, MB_ERROR_NO_INPUT);
             g_clear_error(&problem);
         } else if (!do_item(run, source, item, error)) {
             return false;
@@ -203,7 +206,11 @@ static bool do_path(Run *run, const char *path, GError **error)
         mb_progress_update(run->progress, run->summary.messages, mb_source_bytes_in(source));
     }
     run->summary.bytes_in += mb_source_bytes_in(source);
-    if (run->summary.messages + run->summary.others + run->summary.failures == before) {
+    if (run->summary.messages + run->summary.others > before)
+        return true;
+    if (is_missing)
+        run->missing = MB_EXIT_NO_INPUT;
+    if (run->summary.failures == failures) {
         mb_log_error("%s: no message in it", path);
         run->summary.defective++;
     }
@@ -255,6 +262,8 @@ static bool finish(Run *run, GError **error)
         run->printer->summary(run->printer, &run->summary, mp_output_buffer(run->output));
     if (run->extract != NULL && !mp_extract_finish(run->extract, error))
         return false;
+    if (run->missing != 0 && run->summary.messages + run->summary.others == 0)
+        return true; /* nothing came of it: a file that was there stays */
     return mp_output_finish(run->output, error);
 }
 

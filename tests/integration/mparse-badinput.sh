@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# mparse on input and options that are no good: one clear line that names the file, the exit code of
+# the manual, nothing half-done left behind, never a signal.
+. "$(dirname "$0")/../support/lib.sh"
+
+mparse=$MB_BIN/mparse
+cd "$T"
+
+# refuses NAME CODE WORDS COMMAND…: exit CODE, and a first line on stderr that holds WORDS.
+refuses()
+{
+    case_begin "$1"
+    expect_exit "$2" "${@:4}"
+    expect_line "$3" <(head -n 1 "$T/err")
+}
+
+printf 'From: a@b.example\nSubject: x\n\nhello\n' >good.eml
+printf 'hello world,\nthis is no mail\n' >notes.txt
+: >empty.mbox
+mkdir empty
+tar cf good.tar good.eml notes.txt
+for i in $(seq 200); do
+    cp good.eml "many$i.eml"
+    head -c 3000 /dev/urandom | base64 >>"many$i.eml"
+done
+tar czf whole.tar.gz many*.eml
+head -c 300000 whole.tar.gz >cut.tar.gz
+
+refuses "a file that is not there" 66 "nowhere.eml: " "$mparse" nowhere.eml
+expect_one_line "$T/err"
+refuses "a device" 66 "/dev/zero: " "$mparse" /dev/zero
+expect_one_line "$T/err"
+refuses "a file that is no mail" 1 "notes.txt: no mail" "$mparse" -qf shape notes.txt
+expect_one_line "$T/err"
+expect_equal "its shape" text/plain "$(cat "$T/out")"
+refuses "an empty mbox" 2 "empty.mbox: " "$mparse" -f shape empty.mbox
+expect_one_line "$T/err"
+expect_equal "its shape" "" "$(cat "$T/out")"
+refuses "an empty folder" 1 "empty: no message in it" "$mparse" empty
+expect_one_line "$T/err"
+refuses "a truncated archive" 2 "cut.tar.gz" "$mparse" -qf shape cut.tar.gz
+expect_one_line "$T/err"
+[ "$(wc -l <"$T/out")" -gt 50 ] || fail "the messages before the cut are missing"
+refuses "one that is not there among others" 66 "nowhere.eml" "$mparse" -qf shape nowhere.eml good.eml
+expect_equal "the other's shape" text/plain "$(cat "$T/out")"
+refuses "an address without its message" 66 "good.tar" "$mparse" "good.tar!gone.eml"
+refuses "a part that is not there" 66 "no such part: 7" "$mparse" good.eml:7
+
+case_begin "text in an archive is no mail, and said so"
+expect_exit 0 "$mparse" -f json good.tar
+expect_line '"record":"other"' "$T/out"
+expect_line "1 files that are no mail" "$T/err"
+
+refuses "no operand" 64 "mparse: " "$mparse"
+refuses "an unknown format" 64 "--format mime: no such format" "$mparse" -f mime good.eml
+refuses "an unknown digest" 64 "--hash crc: no such digest" "$mparse" --hash crc good.eml
+refuses "a limit that is no number" 64 "--max-depth deep" "$mparse" --max-depth deep good.eml
+refuses "a size that is none" 64 "--max-size" "$mparse" --max-size much good.eml
+refuses "an unknown dialect" 64 "--mbox mboxx" "$mparse" --mbox mboxx good.eml
+refuses "quiet and verbose" 64 "exclude each other" "$mparse" -qv good.eml
+refuses "two formats" 64 "exclude each other" "$mparse" --json -f tree good.eml
+
+refuses "an output that cannot be made" 73 "gone/out: " "$mparse" -o gone/out good.eml
+expect_one_line "$T/err"
+refuses "a folder that cannot be made" 73 "good.eml/x" "$mparse" -x good.eml/x good.eml
+expect_one_line "$T/err"
+refuses "an output disk that is full" 74 "/dev/full: " "$mparse" -o /dev/full good.eml
+
+case_begin "an output is whole or is not"
+echo old >kept
+expect_exit 66 "$mparse" -o kept "good.tar!gone.eml"
+expect_equal "what was there" old "$(cat kept)"
+expect_exit 0 "$mparse" -qf shape -o made good.eml
+expect_equal "what was made" text/plain "$(cat made)"
+expect_equal "leftovers" "" "$(find . -name '*.??????' ! -name '*.eml' ! -name '*.gz')"
+
+case_begin "a reader that goes away"
+(set +o pipefail && "$mparse" -f json whole.tar.gz whole.tar.gz 2>"$T/err" | head -c 1 >"$T/out")
+expect_equal "bytes read" 1 "$(wc -c <"$T/out")"
+
+# --- hostile structure ---------------------------------------------------------------------------
+
+case_begin "a header line without colon of any length: later mails are kept"
+for length in 5000 1000000; do
+    {
+        printf 'From a@b Mon Nov 23 16:34:50 2026\nFrom: a@b.example\n'
+        head -c "$length" /dev/zero | tr '\0' x
+        printf '\nSubject: one\n\none\n\n'
+        printf 'From a@b Mon Nov 23 16:34:50 2026\nFrom: a@b.example\nContent-Type: text/html\n\ntwo\n'
+    } >junk.mbox
+    expect_exit 1 "$mparse" -qf shape junk.mbox
+    expect_equal "shapes" "text/plain text/html" "$(paste -sd' ' "$T/out")"
+done
+expect_exit 1 "$mparse" -qf json junk.mbox
+expect_line '"code":"header-junk","severity":"warn","space":0,"offset":52,"length":1000001' "$T/out"
+statement F-6
+
+case_begin "deep nesting on a small stack is a limit, not a crash"
+"$MB_PYTHON" - <<'PYTHON'
+def write(name, bytes):
+    open(name, "wb").write(bytes)
+
+def multiparts(n):
+    return b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(n))
+
+write("multiparts.eml", b"From: a@b.example\n" + multiparts(20000) + b"\ndeep\n")
+write("messages.eml", b"From: a@b.example\n" + b"Content-Type: message/rfc822\n\n" * 2000 + b"A: b\n\ndeep\n")
+write("groups.eml", b"From: a@b.example\nTo: " + b"a:" * 80000 + b";\n" + multiparts(300) + b"\nx\n")
+PYTHON
+for file in multiparts messages groups; do
+    for format in tree shape json; do
+        expect_exit 2 bash -c 'ulimit -s 256 && exec "$@"' - "$mparse" -f $format $file.eml
+        expect_line "limit hit: depth" "$T/err"
+    done
+done
+statement F-10
