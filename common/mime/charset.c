@@ -237,9 +237,10 @@ void mb_converter_finish(MbConverter *converter, GString *out, MbCharsetUse *use
     use->lossy |= converter->errors > 0;
 }
 
-/* Whether the bytes are valid in `name`; *bad is the first offset that is not. */
+/* Whether the bytes are valid in `name`; `result` (may be NULL) says how many are not, and where.
+ */
 static bool is_valid_in(const char *name, const void *bytes, size_t length, bool complete,
-                        uint64_t *bad)
+                        MbCharsetUse *result)
 {
     g_autoptr(MbConverter) converter = mb_converter_new(name);
     g_autoptr(GString) text = g_string_sized_new(length + 1);
@@ -249,7 +250,8 @@ static bool is_valid_in(const char *name, const void *bytes, size_t length, bool
     if (!complete)
         converter->held = 0;
     mb_converter_finish(converter, text, &use);
-    *bad = use.first_error;
+    if (result != NULL)
+        *result = use;
     return !use.lossy;
 }
 
@@ -265,14 +267,13 @@ static size_t count_high(const uint8_t *bytes, size_t length)
 static void detect(const void *bytes, size_t length, bool complete, char name[MB_CHARSET_MAX])
 {
     size_t high = count_high(bytes, length);
-    uint64_t bad;
 
     g_strlcpy(name, high == 0 ? "us-ascii" : "utf-8", MB_CHARSET_MAX);
-    if (high == 0 || is_valid_in(name, bytes, length, complete, &bad))
+    if (high == 0 || is_valid_in(name, bytes, length, complete, NULL))
         return;
     if (high >= DETECT_MIN_HIGH && mb_charset_detect(bytes, length, name) &&
         strcmp(name, "utf-8") != 0 && strcmp(name, "us-ascii") != 0 &&
-        is_valid_in(name, bytes, length, complete, &bad))
+        is_valid_in(name, bytes, length, complete, NULL))
         return;
     g_strlcpy(name, "windows-1252", MB_CHARSET_MAX);
 }
@@ -289,11 +290,24 @@ static bool has_c1(const uint8_t *bytes, size_t length, uint64_t *where)
     return false;
 }
 
+/* Whether what was detected is to be used. windows-1252 stands there when nobody knew: that is no
+ * better than a declaration that is nearly right. UTF-8 is not nearly right when every other byte
+ * above 0x7F is wrong. */
+static bool is_guess_better(const MbCharsetUse *use, const MbCharsetUse *trial,
+                            const uint8_t *bytes, size_t length)
+{
+    if (use->used[0] == '\0' || strcmp(use->used, "us-ascii") == 0 ||
+        strcmp(use->detected, "windows-1252") != 0)
+        return true;
+    return strcmp(use->used, "utf-8") == 0 && trial->errors * 2 > count_high(bytes, length);
+}
+
 void mb_charset_choose(const char *declared, const void *bytes, size_t length, bool complete,
                        MbCharsetUse *use, MbFlaws *flaws)
 {
     char name[MB_CHARSET_MAX] = "";
-    uint64_t bad = 0;
+    MbCharsetUse trial = {0};
+    uint64_t where = 0;
 
     memset(use, 0, sizeof(*use));
     use->known = true;
@@ -306,19 +320,17 @@ void mb_charset_choose(const char *declared, const void *bytes, size_t length, b
     }
     if (use->known && name[0] != '\0') {
         g_strlcpy(use->used, name, MB_CHARSET_MAX);
-        if (strcmp(name, "iso-8859-1") == 0 && has_c1(bytes, length, &bad)) {
-            mb_flaws_add(flaws, MB_FLAW_CHARSET_SUPERSET, bad, 1);
+        if (strcmp(name, "iso-8859-1") == 0 && has_c1(bytes, length, &where)) {
+            mb_flaws_add(flaws, MB_FLAW_CHARSET_SUPERSET, where, 1);
             g_strlcpy(use->used, "windows-1252", MB_CHARSET_MAX);
             g_strlcpy(use->detected, "windows-1252", MB_CHARSET_MAX);
         }
-        if (is_valid_in(use->used, bytes, length, complete, &bad))
+        if (is_valid_in(use->used, bytes, length, complete, &trial))
             return;
-        mb_flaws_add(flaws, MB_FLAW_CHARSET_LIE, bad, 1);
+        mb_flaws_add(flaws, MB_FLAW_CHARSET_LIE, trial.first_error, 1);
     }
     detect(bytes, length, complete, use->detected);
-    /* A guess is no better than a declaration that is nearly right. */
-    if (use->used[0] == '\0' || strcmp(use->used, "us-ascii") == 0 ||
-        strcmp(use->detected, "windows-1252") != 0)
+    if (is_guess_better(use, &trial, bytes, length))
         g_strlcpy(use->used, use->detected, MB_CHARSET_MAX);
 }
 

@@ -1,0 +1,637 @@
+#include "statement.h"
+
+#include <check.h>
+#include <mailbatch/mime/address.h>
+#include <mailbatch/mime/charset.h>
+#include <mailbatch/mime/date.h>
+#include <mailbatch/mime/decode.h>
+#include <mailbatch/mime/params.h>
+#include <mailbatch/mime/words.h>
+#include <string.h>
+#include <time.h>
+
+/* `code@offset+length` a flaw, in order; appended. */
+static void put_flaws(GString *out, const MbFlaws *flaws)
+{
+    for (size_t i = 0; i < mb_flaws_count(flaws); i++) {
+        const MbFlaw *flaw = mb_flaws_at(flaws, i);
+
+        g_string_append_printf(out, " %s@%d+%d", mb_flaw_code(flaw->kind), (int)flaw->offset,
+                               (int)flaw->length);
+    }
+}
+
+typedef struct {
+    const char *name;
+    const char *in;
+    int length; /* -1: up to the NUL */
+    const char *want;
+} Row;
+
+static size_t row_length(const Row *row)
+{
+    return row->length < 0 ? strlen(row->in) : (size_t)row->length;
+}
+
+static void check_row(const Row *row, const GString *got)
+{
+    ck_assert_msg(strcmp(got->str, row->want) == 0, "%s:\n got %s\nwant %s", row->name, got->str,
+                  row->want);
+}
+
+/* NULs are shown as %0 */
+static void show_nul(GString *text)
+{
+    for (size_t i = 0; i < text->len; i++) {
+        if (text->str[i] == '\0') {
+            g_string_erase(text, (gssize)i, 1);
+            g_string_insert(text, (gssize)i, "%0");
+        }
+    }
+}
+
+#define EURO "\xE2\x82\xAC"
+#define UUML "\xC3\xBC"
+
+static const Row word_rows[] = {
+    {"plain", "hello", -1, "hello"},
+    {"q", "=?utf-8?q?a=C3=BCb_c?=", -1, "a" UUML "b c"},
+    {"b", "=?UTF-8?B?w7w=?=", -1, UUML},
+    {"latin1", "=?iso-8859-1?Q?=FC?=", -1, UUML},
+    {"language", "=?utf-8*de?q?=C3=BC?=", -1, UUML},
+    {"between text", "a =?utf-8?q?b?= c", -1, "a b c"},
+    {"adjacent words lose their blank", "=?utf-8?q?a?= \r\n =?utf-8?q?b?=", -1, "ab"},
+    {"adjacent words of two charsets", "=?utf-8?q?=C3=BC?= =?iso-8859-1?q?=FC?=", -1, UUML UUML},
+    {"word, text, word", "=?utf-8?q?a?= x =?utf-8?q?b?=", -1, "a x b"},
+    {"multibyte split between words", "=?utf-8?q?=E2=82?= =?utf-8?q?=AC?=", -1,
+     EURO " word-split-character@19+15"},
+    {"multibyte split, base64", "=?utf-8?B?4oI=?= =?utf-8?B?rA==?=", -1,
+     EURO " word-split-character@17+16"},
+    {"padded in the middle", "=?utf-8?B?YQ==Yg==?=", -1, "ab base64-padding-inside@12+2"},
+    {"unpadded", "=?utf-8?B?YQ?=", -1, "a base64-unpadded@12+0"},
+    {"jis split in the middle of nothing", "=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", -1,
+     "\xE6\x97\xA5\xE6\x9C\xAC"},
+    {"gb2312 that is gbk",
+     "=?gb2312?B?"
+     "gUA="
+     "?=",
+     -1, "\xE4\xB8\x82"},
+    {"fold goes", "a\r\n b\n\tc", -1, "a b\tc"},
+    {"blank inside", "=?utf-8?q?a b?=", -1, "a b word-blank@11+1"},
+    {"glued", "x=?utf-8?q?a?=y", -1, "xay word-glued@1+13"},
+    {"in parentheses", "(=?utf-8?q?a?=)", -1, "(a)"},
+    {"not closed", "=?utf-8?q?a", -1, "=?utf-8?q?a word-malformed@0+2"},
+    {"not closed, then one", "=?utf-8?q?a =?utf-8?q?b?=", -1, "=?utf-8?q?a b word-malformed@0+2"},
+    {"no encoding", "=?utf-8?x?a?=", -1, "=?utf-8?x?a?= word-malformed@0+2"},
+    {"no charset", "=??q?a?=", -1, "=??q?a?= word-malformed@0+2"},
+    {"only the start", "=?", -1, "=? word-malformed@0+2"},
+    {"bad escape", "=?utf-8?q?=zz?=", -1, "=zz qp-bad-escape@10+1"},
+    {"empty text",
+     "a =?utf-8?q?"
+     "?= b",
+     -1, "a  b"},
+    {"unknown charset", "=?no-such?q?a?=", -1, "a charset-unknown@0+15"},
+    {"charset lie", "=?us-ascii?q?=C3=BC?=", -1, UUML " charset-lie@0+21"},
+    {"utf-8 that is latin1", "=?utf-8?q?=FC?=", -1, UUML " charset-lie@0+15"},
+    {"utf-7", "=?utf-7?q?+APw-?=", -1, UUML " charset-utf7@0+17"},
+    {"control after decoding", "=?utf-8?q?a=0D=0ABcc:?=", -1, "a\r\nBcc: word-control@0+23"},
+    {"NUL after decoding", "=?utf-8?q?a=00b?=", -1, "a%0b word-control@0+17"},
+    {"NUL", "a\0b", 3, "a%0b header-nul@0+3"},
+    {"raw utf-8", "a" UUML, -1, "a" UUML " header-8bit@0+3"},
+    {"raw latin1", "na\xEFve", -1, "na\xC3\xAFve header-8bit@0+5"},
+    {"equal signs", "a=b==?c", -1, "a=b==?c word-malformed@4+2"},
+    {"question mark in q", "=?utf-8?q?a?b?=", -1, "a?b"},
+    {"starts with an escape", "=?utf-8?q?=41?=", -1, "A"},
+};
+
+START_TEST(words_decode_as_the_table_says)
+{
+    const Row *row = &word_rows[_i];
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_auto(MbFlaws) flaws = {0};
+
+    mb_words_decode(row->in, row_length(row), out, &flaws);
+    show_nul(out);
+    put_flaws(out, &flaws);
+    check_row(row, out);
+}
+END_TEST
+
+static const Row type_rows[] = {
+    {"plain", "text/plain", -1, "text/plain"},
+    {"case", "Text/HTML; Charset=UTF-8", -1, "text/html charset=UTF-8"},
+    {"quoted", "a/b; n=\"x;y\\\"z\"", -1, "a/b n=x;y\"z"},
+    {"no blanks", "a/b;n=1;m=2", -1, "a/b n=1 m=2"},
+    {"folded", "a/b;\r\n\tn=1", -1, "a/b n=1"},
+    {"comments", "a/(c)b (d); (e) n (f) = (g) 1 (h); m=2", -1, "a/b n=1 m=2 param-blank@16+12"},
+    {"trailing semicolon", "a/b; n=1;", -1, "a/b n=1"},
+    {"empty value", "a/b; n=; m=\"\"", -1, "a/b n= m="},
+    {"blanks around =", "a/b; n = 1", -1, "a/b n=1 param-blank@5+4"},
+    {"blanks in the value", "a/b; n=x y; m=2", -1, "a/b n=x y m=2 param-blank@8+2"},
+    {"specials in the value", "a/b; n=x=y@z", -1, "a/b n=x=y@z param-unquoted@8+4"},
+    {"no semicolon", "a/b n=1 m=2", -1, "a/b n=1 m=2 param-no-semicolon@8+0"},
+    {"no semicolon behind quotes", "a/b; n=\"1\" m=2", -1, "a/b n=1 m=2 param-no-semicolon@11+0"},
+    {"text behind quotes", "a/b; n=\"1\"xyz; m=2", -1, "a/b n=1 m=2 param-after-quotes@10+3"},
+    {"quotes not closed", "a/b; n=\"1; m=2", -1, "a/b n=1 m=2 param-unclosed@7+7"},
+    {"comment not closed", "a/b; n=1 (m=2", -1, "a/b n=1 comment-unclosed@9+4"},
+    {"name alone", "a/b; n; m=2", -1, "a/b m=2 param-malformed@5+1"},
+    {"duplicate", "a/b; n=1; n=2", -1, "a/b n=1 n=2 param-duplicate@10+3"},
+    {"no subtype", "text; n=1", -1, "text n=1 type-malformed@0+4"},
+    {"no type", "; n=1", -1, " n=1 type-malformed@0+0"},
+    {"nothing", "", -1, " type-malformed@0+0"},
+    {"parameter alone", "n=1", -1, " n=1 type-malformed@0+0"},
+    {"blanks in the type", "text / plain", -1, "text/plain"},
+    {"words behind the type", "text/plain foo bar; n=1", -1,
+     "text/plain n=1 param-malformed@11+3 param-malformed@15+3"},
+    {"quoted type", "\"text/plain\"; n=1", -1, "text/plain n=1"},
+    {"NUL in the value", "a/b; n=\"x\0y\"", 12, "a/b n=x%0y header-nul@5+7"},
+    {"NUL in a name", "a/b; n\0m=1", 10, "a/b n%0m=1"},
+    {"extended", "a/b; n*=utf-8'en'%C3%BC", -1, "a/b n=" UUML "[utf-8]"},
+    {"extended latin1", "a/b; n*=iso-8859-1''%FC", -1, "a/b n=" UUML "[iso-8859-1]"},
+    {"extended without charset", "a/b; n*=abc", -1, "a/b n=abc param-charset@5+6"},
+    {"extended, quoted", "a/b; n*=\"utf-8''%41\"", -1, "a/b n=A[utf-8]"},
+    {"bad percent", "a/b; n*=utf-8''100%", -1, "a/b n=100%[utf-8] param-percent@5+1"},
+    {"split", "a/b; n*0=ab; n*1=cd; m=2", -1, "a/b n=abcd m=2"},
+    {"split and extended", "a/b; n*0*=utf-8''%E2%82; n*1*=%AC; n*2=%41", -1,
+     "a/b n=" EURO "%41[utf-8]"},
+    {"split out of order", "a/b; n*1=cd; n*0=ab", -1, "a/b n=abcd param-order@5+6"},
+    {"split with a gap", "a/b; n*0=ab; n*2=cd", -1, "a/b n=abcd param-gap@13+0"},
+    {"split without a start", "a/b; n*1=cd", -1, "a/b n=cd param-gap@5+0"},
+    {"split, twice the same", "a/b; n*0=ab; n*0=xx; n*1=cd", -1, "a/b n=abcd param-duplicate@13+6"},
+    {"plain and extended alike", "a/b; n=x; n*=utf-8''x", -1, "a/b n=x n=x[utf-8]"},
+    {"plain and extended differ", "a/b; n=a.txt; n*=utf-8''b.exe", -1,
+     "a/b n=a.txt n=b.exe[utf-8] param-two-forms@14+15"},
+    {"section malformed", "a/b; n*x=1; n*01=2", -1,
+     "a/b n*x=1 n=2 param-section@5+3 param-section@12+4 param-gap@12+0"},
+    {"section too large", "a/b; n*99999999999=1", -1, "a/b n*99999999999=1 param-section@5+13"},
+    {"encoded-word", "a/b; n=\"=?utf-8?q?=C3=BC?=\"", -1, "a/b n=" UUML " param-encoded-word@5+22"},
+    {"encoded-word, unquoted", "a/b; n==?utf-8?q?=C3=BC?=", -1,
+     "a/b n=" UUML " param-unquoted@7+18 param-encoded-word@5+20"},
+    {"boundary keeps its bytes", "a/b; boundary=\"=?utf-8?q?x?=\"", -1,
+     "a/b boundary==?utf-8?q?x?="},
+    {"raw latin1", "a/b; n=\"\xFC\"", -1, "a/b n=" UUML " header-8bit@5+5"},
+};
+
+START_TEST(types_parse_as_the_table_says)
+{
+    const Row *row = &type_rows[_i];
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_auto(MbParams) params;
+    g_auto(MbFlaws) flaws = {0};
+
+    mb_params_init(&params);
+    for (int round = 0; round < 2; round++) {
+        /* The second time shows that nothing is left of the first. */
+        g_string_truncate(out, 0);
+        mb_flaws_reset(&flaws);
+        mb_params_parse(&params, MB_PARAMS_TYPE, row->in, row_length(row), &flaws);
+        g_string_append(out, params.value);
+        for (size_t i = 0; i < params.count; i++) {
+            const MbParam *param = &params.params[i];
+            size_t name_length = strlen(param->name);
+
+            g_string_append_printf(out, " %s", param->name);
+            if (row->length >= 0 && param->name[name_length + 1] == 'm')
+                g_string_append_printf(out, "%%0%s", param->name + name_length + 1);
+            g_string_append_c(out, '=');
+            g_string_append_len(out, param->value, (gssize)param->value_length);
+            if (*param->charset != '\0')
+                g_string_append_printf(out, "[%s]", param->charset);
+        }
+        show_nul(out);
+        put_flaws(out, &flaws);
+    }
+    check_row(row, out);
+}
+END_TEST
+
+START_TEST(the_extended_form_counts_before_the_plain_one)
+{
+    static const char body[] = "attachment; filename=\"a.txt\"; filename*=utf-8''b.txt; filename=c";
+    g_auto(MbParams) params;
+
+    mb_params_init(&params);
+    mb_params_parse(&params, MB_PARAMS_DISPOSITION, body, strlen(body), NULL);
+    ck_assert_str_eq(params.value, "attachment");
+    ck_assert_uint_eq(params.count, 3);
+    ck_assert_str_eq(mb_params_get(&params, "filename")->value, "b.txt");
+    ck_assert_ptr_null(mb_params_get(&params, "size"));
+    ck_assert(params.params[2].flags & MB_PARAM_DUPLICATE);
+}
+END_TEST
+
+static const Row date_rows[] = {
+    {"plain", "Mon, 23 Nov 2026 16:34:51 +0000", -1, "1795451691 +0"},
+    {"zone kept", "Mon, 23 Nov 2026 17:34:51 +0100", -1, "1795451691 +60"},
+    {"no weekday, no seconds", "23 Nov 2026 16:34 +0000", -1, "1795451640 +0"},
+    {"comment", "Mon, 23 Nov 2026 16:34:51 +0000 (UTC (really))", -1, "1795451691 +0"},
+    {"folds", "Mon,\r\n 23 Nov\r\n 2026 16:34:51\r\n +0000", -1, "1795451691 +0"},
+    {"minus zero", "Mon, 23 Nov 2026 16:34:51 -0000", -1, "1795451691 +0? date-zone@26+5"},
+    {"zone missing", "Mon, 23 Nov 2026 16:34:51", -1, "1795451691 +0! date-zone@25+0"},
+    {"GMT", "Mon, 23 Nov 2026 16:34:51 GMT", -1, "1795451691 +0 date-obsolete@26+3"},
+    {"EST", "Mon, 23 Nov 2026 11:34:51 EST", -1, "1795451691 +-300 date-obsolete@26+3"},
+    {"military", "Mon, 23 Nov 2026 16:34:51 K", -1, "1795451691 +0? date-zone@26+1"},
+    {"unknown zone", "Mon, 23 Nov 2026 16:34:51 XYZT", -1, "1795451691 +0? date-zone@26+4"},
+    {"leap second", "Sat, 31 Dec 2016 23:59:60 +0000", -1, "1483228800 +0 date-leap-second@0+31"},
+    {"31 Feb", "Wed, 31 Feb 2024 10:00:00 +0000", -1, "invalid 2024-02-31 date-impossible@0+31"},
+    {"29 Feb", "Thu, 29 Feb 2024 10:00:00 +0000", -1, "1709200800 +0"},
+    {"29 Feb 1900", "29 Feb 1900 10:00:00 +0000", -1, "invalid 1900-02-29 date-impossible@0+26"},
+    {"25 o'clock", "1 Jan 2024 25:00:00 +0000", -1, "invalid 2024-01-01 date-impossible@0+25"},
+    {"second 61", "1 Jan 2024 10:00:61 +0000", -1, "invalid 2024-01-01 date-impossible@0+25"},
+    {"two-digit year", "Fri, 21 Nov 97 09:55:06 -0600", -1, "880127706 +-360 date-obsolete@12+2"},
+    {"two-digit year of this century", "1 Jan 24 10:00 +0000", -1,
+     "1704103200 +0 date-obsolete@6+2"},
+    {"three-digit year", "1 Jan 124 10:00 +0000", -1, "1704103200 +0 date-obsolete@6+3"},
+    {"weekday wrong", "Tue, 23 Nov 2026 16:34:51 +0000", -1, "1795451691 +0 date-weekday@0+31"},
+    {"ISO 8601", "2026-11-23T16:34:51Z", -1, "1795451691 +0 date-iso@0+20 date-obsolete@19+1"},
+    {"ISO 8601 with zone", "2026-11-23 17:34:51.123+01:00", -1,
+     "1795451691 +60 date-iso@0+29 date-obsolete@23+6"},
+    {"ctime", "Mon Nov 23 16:34:51 2026", -1, "1795451691 +0! date-obsolete@4+0 date-zone@24+0"},
+    {"ctime with zone", "Mon Nov 23 16:34:51 GMT 2026", -1,
+     "1795451691 +0 date-obsolete@4+0 date-obsolete@20+3"},
+    {"full names", "Monday, 23 November 2026 16:34:51 +0000", -1,
+     "1795451691 +0 date-obsolete@11+8"},
+    {"hyphens", "23-Nov-2026 16:34:51 +0000", -1, "1795451691 +0 date-obsolete@6+1"},
+    {"text behind", "23 Nov 2026 16:34:51 +0000 or so", -1, "1795451691 +0 date-trailing@27+5"},
+    {"nonsense", "yesterday", -1, "none date-malformed@0+9"},
+    {"nothing", "", -1, "none date-malformed@0+0"},
+    {"digits without end", "99999999999999999999 Jan 2024", -1, "none date-malformed@0+29"},
+    {"year without end", "1 Jan 99999999999999 10:00", -1, "*"},
+    {"year 0", "1 Jan 0000 00:00:00 +0000", -1, "-62167219200 +0"},
+};
+
+START_TEST(dates_parse_as_the_table_says)
+{
+    const Row *row = &date_rows[_i];
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_auto(MbFlaws) flaws = {0};
+    MbDate date;
+
+    if (!mb_date_parse(row->in, strlen(row->in), &date, &flaws))
+        g_string_append(out, "none");
+    else if (!date.valid)
+        g_string_append_printf(out, "invalid %04d-%02d-%02d", date.year, date.month, date.day);
+    else
+        g_string_append_printf(out, "%" G_GINT64_FORMAT " +%d%s", (gint64)date.unix_time,
+                               date.zone_minutes,
+                               date.zone == MB_ZONE_UNKNOWN   ? "?"
+                               : date.zone == MB_ZONE_MISSING ? "!"
+                                                              : "");
+    put_flaws(out, &flaws);
+    if (strcmp(row->want, "*") != 0)
+        check_row(row, out);
+    else
+        ck_assert(mb_flaws_count(&flaws) > 0);
+    if (_i + 1 == (int)G_N_ELEMENTS(date_rows))
+        statement("F-19");
+}
+END_TEST
+
+static const Row address_rows[] = {
+    {"bare", "a@b.c", -1, "a@b.c;"},
+    {"name", "Bob Smith <a@b.c>", -1, "Bob Smith<a@b.c>;"},
+    {"quoted", "\"Smith, \\\"Bob\\\" (x)\" <a@b.c>", -1, "Smith, \"Bob\" (x)<a@b.c>;"},
+    {"two", "a@b, c@d", -1, "a@b;c@d;"},
+    {"comment as name", "a@b (Bob)", -1, "Bob<a@b>;"},
+    {"comments everywhere", "(x) a (y) @ (z) b", -1, "z<a@b>;"},
+    {"blanks around dots", "a . b @ c . d", -1, "a.b@c.d;"},
+    {"quoted local part", "\"a b\"@c.d", -1, "\"a b\"@c.d;"},
+    {"at in quotes", "\"a@b\"@c.d", -1, "\"a@b\"@c.d;"},
+    {"literal", "a@[IPv6:::1]", -1, "a@[IPv6:::1];"},
+    {"empty angle", "<>", -1, "<>;"},
+    {"empty places", ", ,a@b,,", -1, "a@b;"},
+    {"group", "Team: a@b, C <c@d>; e@f", -1, "Team:[a@b;C<c@d>;]e@f;"},
+    {"empty group", "undisclosed-recipients:;", -1, "undisclosed-recipients:[]"},
+    {"group not closed", "Team: a@b", -1, "Team:[a@b;] group-unclosed@9+0"},
+    {"groups in groups", "a:b:c@d;;e@f", -1, "a:[]b:[c@d;]e@f; group-nested@2+2"},
+    {"encoded name", "=?utf-8?q?J=C3=BC?= <a@b>", -1, "J" UUML "<a@b>;"},
+    {"encoded name in two words", "=?utf-8?q?J=C3?= =?utf-8?q?=BC?= <a@b>", -1,
+     "J" UUML "<a@b>; word-split-character@17+15"},
+    {"encoded-word in quotes", "\"=?utf-8?q?J?=\" <a@b>", -1, "J<a@b>; word-place@1+2"},
+    {"encoded-word in the address", "<=?utf-8?q?a?=@b.c>", -1,
+     "=?utf-8?q?a?=@b.c; word-place@0+19"},
+    {"two angles", "<a@b><c@d>", -1, "a@b;c@d; address-no-comma@5+0"},
+    {"missing comma", "A <a@b> C <c@d>", -1, "A<a@b>;C<c@d>; address-no-comma@8+0"},
+    {"semicolons for commas", "a@b; c@d", -1, "a@b;c@d;"},
+    {"words and a bare address", "Bob a@b", -1, "Bob<a@b>; address-malformed@0+7"},
+    {"no domain", "root", -1, "root; address-no-domain@0+4"},
+    {"words alone", "Bob Smith", -1, "Bob Smith<>; address-malformed@0+9"},
+    {"route", "<@x,@y:a@b>", -1, "a@b; address-route@1+6"},
+    {"angle not closed", "Bob <a@b, c@d", -1, "Bob<a@b>;c@d; address-unclosed@5+3"},
+    {"double angle", "Bob <<a@b>>", -1, "Bob<a@b>;"},
+    {"quotes not closed", "\"Bob <a@b>, c@d", -1, "*"},
+    {"comment not closed", "a@b (x, c@d", -1, "*"},
+    {"name shows another address", "\"boss@corp.example\" <evil@x.example>", -1,
+     "boss@corp.example<evil@x.example>; address-name-is-address@0+36"},
+    {"name shows the address", "\"A@b.c\" <a@b.c>", -1, "A@b.c<a@b.c>;"},
+    {"NUL", "B\0b <a@b>", 9, "B%0b<a@b>; header-nul@0+9 header-nul@0+3"},
+    {"raw latin1", "J\xFC <a@b>", -1, "J" UUML "<a@b>; header-8bit@0+2"},
+    {"fold", "Bob\r\n Smith\r\n <a@b>", -1, "Bob Smith<a@b>;"},
+    {"nothing", "", -1, ""},
+};
+
+static void put_list(GString *out, const MbAddressList *list)
+{
+    bool in_group = false;
+
+    for (size_t i = 0; i < mb_address_list_count(list); i++) {
+        const MbAddress *one = mb_address_list_at(list, i);
+
+        if (in_group && one->group == MB_ADDRESS_NO_GROUP) {
+            g_string_append_c(out, ']');
+            in_group = false;
+        } else if (in_group && one->is_group) {
+            g_string_append_c(out, ']');
+        }
+        if (one->name != NULL)
+            g_string_append_len(out, one->name, (gssize)one->name_length);
+        if (one->is_group) {
+            g_string_append(out, ":[");
+            in_group = true;
+        } else if (one->name != NULL || one->address_length == 0) {
+            g_string_append_printf(out, "<%s>;", one->address);
+        } else {
+            g_string_append_printf(out, "%s;", one->address);
+        }
+    }
+    if (in_group)
+        g_string_append_c(out, ']');
+}
+
+START_TEST(addresses_parse_as_the_table_says)
+{
+    const Row *row = &address_rows[_i];
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_auto(MbFlaws) flaws = {0};
+    g_autoptr(MbAddressList) list = mb_address_list_parse(row->in, row_length(row), 0, &flaws);
+
+    put_list(out, list);
+    show_nul(out);
+    put_flaws(out, &flaws);
+    if (strcmp(row->want, "*") != 0)
+        check_row(row, out);
+    else
+        ck_assert_msg(strstr(out->str, "c@d") != NULL && mb_flaws_count(&flaws) > 0, "%s: %s",
+                      row->name, out->str);
+}
+END_TEST
+
+START_TEST(padding_in_the_middle_ends_neither_body_nor_word)
+{
+    static const char twice[] = "TVqQAA==\r\nTVqQAA==";
+    g_autoptr(GString) body = g_string_new(NULL);
+    g_autoptr(GString) word = g_string_new(NULL);
+    g_auto(MbFlaws) flaws = {0};
+
+    mb_decode(MB_ENCODING_BASE64, twice, strlen(twice), body, &flaws);
+    ck_assert_uint_eq(body->len, 8);
+    ck_assert_mem_eq(body->str, "MZ\x90\0MZ\x90\0", 8);
+    ck_assert_uint_eq(mb_flaws_at(&flaws, 0)->offset, 6);
+    ck_assert_int_eq(mb_flaws_at(&flaws, 0)->kind, MB_FLAW_BASE64_PADDING_INSIDE);
+    mb_flaws_reset(&flaws);
+    mb_words_decode("x =?utf-8?B?YWI=Y2Q=?=", 22, word, &flaws);
+    ck_assert_str_eq(word->str, "x abcd");
+    ck_assert_uint_eq(mb_flaws_at(&flaws, 0)->offset, 15);
+    mb_flaws_reset(&flaws);
+    mb_decode(MB_ENCODING_BASE64, "YQ==*", 5, body, &flaws);
+    mb_decode(MB_ENCODING_BASE64, "Y*Q==", 5, body, &flaws);
+    mb_decode(MB_ENCODING_BASE64, "YWJjZ", 5, body, &flaws);
+    ck_assert(mb_flaws_has(&flaws, MB_FLAW_BASE64_JUNK));
+    ck_assert(mb_flaws_has(&flaws, MB_FLAW_BASE64_FOREIGN));
+    ck_assert(mb_flaws_has(&flaws, MB_FLAW_BASE64_ODD));
+    statement("F-1");
+}
+END_TEST
+
+/* Hostile lengths: each takes twice the time for twice the input, with room for a noisy machine. */
+typedef void (*Parse)(const char *text, size_t length);
+
+static void parse_words(const char *text, size_t length)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_auto(MbFlaws) flaws = {0};
+
+    mb_words_decode(text, length, out, &flaws);
+}
+
+static void parse_type(const char *text, size_t length)
+{
+    g_auto(MbParams) params;
+    g_auto(MbFlaws) flaws = {0};
+
+    mb_params_init(&params);
+    mb_params_parse(&params, MB_PARAMS_TYPE, text, length, &flaws);
+}
+
+static void parse_addresses(const char *text, size_t length)
+{
+    g_auto(MbFlaws) flaws = {0};
+    g_autoptr(MbAddressList) list = mb_address_list_parse(text, length, 0, &flaws);
+
+    ck_assert_ptr_nonnull(list);
+}
+
+static void parse_date(const char *text, size_t length)
+{
+    MbDate date;
+
+    mb_date_parse(text, length, &date, NULL);
+}
+
+static const struct {
+    const char *name;
+    Parse parse;
+    const char *start, *unit, *end;
+    int count;
+} hostile[] = {
+    {"words", parse_words, "", "=?utf-8?q?=C3=BC?= ", "", 20000},
+    {"words of changing charsets", parse_words, "", "=?utf-8?q?a?= =?latin1?q?=FC?= ", "", 10000},
+    {"starts of words", parse_words, "", "=?utf-8?q?", "", 50000},
+    {"starts of nothing", parse_words, "", "=?", "", 200000},
+    {"parameters", parse_type, "a/b", "; n=1", "", 40000},
+    {"sections", parse_type, "a/b", "; n*7=1", "", 20000},
+    {"quotes", parse_type, "a/b; n=", "\"", "", 200000},
+    {"parentheses", parse_type, "a/b; ", "(", "", 500000},
+    {"blanks and words", parse_type, "a/b; n=", "x ", "", 200000},
+    {"semicolons", parse_type, "a/b", ";", "", 500000},
+    {"equal signs", parse_type, "a/b; ", "=", "", 500000},
+    {"addresses", parse_addresses, "", "a@b,", "", 80000},
+    {"groups", parse_addresses, "", "a:", "", 80000},
+    {"parentheses in addresses", parse_addresses, "", "(", "", 500000},
+    {"angles", parse_addresses, "", "<", "", 200000},
+    {"angles with commas", parse_addresses, "", "<a,", "", 100000},
+    {"quotes in addresses", parse_addresses, "", "\"", "", 100001},
+    {"escaped quotes", parse_addresses, "", "\\\"\"", "", 100000},
+    {"brackets", parse_addresses, "", "[", "", 200000},
+    {"folds", parse_addresses, "", "\r\n ", "a@b", 300000},
+    {"words in an address", parse_addresses, "", "x ", "", 200000},
+    {"parentheses in a date", parse_date, "", "(", "", 500000},
+    {"fractions", parse_date, "1 Jan 2024 10:00:00.", "9", "", 500000},
+};
+
+static double seconds_for(int index, int count)
+{
+    g_autoptr(GString) text = g_string_new(hostile[index].start);
+    double best = 1e9;
+
+    for (int i = 0; i < count; i++)
+        g_string_append(text, hostile[index].unit);
+    g_string_append(text, hostile[index].end);
+    for (int round = 0; round < 3; round++) {
+        clock_t start = clock(); /* of this process: others may be busy */
+        double took;
+
+        hostile[index].parse(text->str, text->len);
+        took = (double)(clock() - start) / CLOCKS_PER_SEC;
+        best = MIN(best, took);
+    }
+    return best;
+}
+
+START_TEST(hostile_values_take_linear_time)
+{
+    double once = seconds_for(_i, hostile[_i].count);
+    double four = seconds_for(_i, hostile[_i].count * 4);
+
+    /* Quadratic would be sixteen times. */
+    ck_assert_msg(four < 8 * once + 0.05, "%s: %.4f s, four times as long %.4f s", hostile[_i].name,
+                  once, four);
+}
+END_TEST
+
+typedef struct {
+    const char *name;
+    const char *declared;
+    const char *in;
+    const char *want; /* used/detected text flaws */
+} CharsetCase;
+
+#define GERMAN                                                                                     \
+    "F\xFCr die \xC4rzte gibt es gr\xF6\xDF"                                                       \
+    "ere R\xE4ume; sch\xF6ne Gr\xFC\xDF"                                                           \
+    "e aus M\xFCnchen an alle H\xF6rer, \xDC"                                                      \
+    "bermut"
+#define RUSSIAN                                                                                    \
+    "\xF0\xD2\xC9\xD7\xC5\xD4, \xCB\xC1\xCB \xC4\xC5\xCC\xC1? \xFC\xD4\xCF "                       \
+    "\xD0\xC9\xD3\xD8\xCD\xCF "                                                                    \
+    "\xCE\xC1\xD0\xC9\xD3\xC1\xCE\xCF \xD0\xCF-\xD2\xD5\xD3\xD3\xCB\xC9 \xC4\xCC\xD1 "             \
+    "\xD0\xD2\xCF\xD7\xC5"                                                                         \
+    "\xD2\xCB\xC9"
+
+static const CharsetCase charset_cases[] = {
+    {"ascii", NULL, "abc", "us-ascii/us-ascii abc"},
+    {"utf-8", "UTF8", UUML, "utf-8/ " UUML},
+    {"declared nothing, utf-8", NULL, UUML, "utf-8/utf-8 " UUML},
+    {"latin1", "latin1", "\xFC", "iso-8859-1/ " UUML},
+    {"latin1 with c1", "iso-8859-1", "a\x80",
+     "windows-1252/windows-1252 a" EURO " charset-superset@1+1"},
+    {"windows-1252", "cp1252", "\x80", "windows-1252/ " EURO},
+    {"lie: ascii is utf-8", "us-ascii", "ab" UUML, "utf-8/utf-8 ab" UUML " charset-lie@2+1"},
+    {"lie: utf-8 is latin1", "utf-8", "ab\xFC",
+     "windows-1252/windows-1252 ab" UUML " charset-lie@2+1"},
+    {"lie: utf-8 that is cut", "utf-8", "ab\xE2\x82",
+     "utf-8/windows-1252 ab\xEF\xBF\xBD charset-lie@2+1 charset-lossy@2+1"},
+    {"unknown label", "x-nothing", UUML, "utf-8/utf-8 " UUML " charset-unknown@0+2"},
+    {"koi8-r declared", "koi8-r", "\xF0", "koi8-r/ \xD0\x9F"},
+    {"koi8-r detected", NULL, RUSSIAN,
+     "*koi8-r/koi8-r \xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82"},
+    {"german detected", NULL, GERMAN, "*"},
+    {"shift_jis", "Shift_JIS", "\x93\xFA\x96\x7B", "cp932/ \xE6\x97\xA5\xE6\x9C\xAC"},
+    {"utf-7", "utf-7", "+APw-", "utf-7/ " UUML " charset-utf7@0+5"},
+    {"utf-16", "utf-16be", "\x20\xAC", "utf-16be/ " EURO},
+    {"undefined in windows-1252", "windows-1252", "a\x81",
+     "windows-1252/windows-1252 a\xEF\xBF\xBD charset-lie@1+1 charset-lossy@1+1"},
+    {"program's own encodings", "wchar_t", "a", "us-ascii/us-ascii a charset-unknown@0+1"},
+    {"iconv's suffixes", "utf-8//IGNORE", UUML, "utf-8/utf-8 " UUML " charset-unknown@0+2"},
+};
+
+START_TEST(charsets_are_chosen_as_the_table_says)
+{
+    const CharsetCase *row = &charset_cases[_i];
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_auto(MbFlaws) flaws = {0};
+    MbCharsetUse use;
+
+    mb_charset_to_utf8(row->declared, row->in, strlen(row->in), text, &use, &flaws);
+    ck_assert(g_utf8_validate(text->str, (gssize)text->len, NULL));
+    g_string_printf(out, "%s/%s %s", use.used, use.detected, text->str);
+    put_flaws(out, &flaws);
+    ck_assert_msg(use.lossy == (strstr(text->str, "\xEF\xBF\xBD") != NULL), "%s: lossy", row->name);
+    ck_assert_msg(use.lossy == (use.errors > 0), "%s: errors", row->name);
+    if (row->want[0] == '*')
+        ck_assert_msg(g_str_has_prefix(out->str, row->want + 1), "%s: %s", row->name, out->str);
+    else
+        ck_assert_msg(strcmp(out->str, row->want) == 0, "%s: %s", row->name, out->str);
+}
+END_TEST
+
+START_TEST(conversion_is_the_same_in_any_pieces)
+{
+    static const char *const charsets[] = {"utf-8",   "us-ascii", "iso-8859-1",  "windows-1252",
+                                           "gb18030", "cp932",    "iso-2022-jp", "utf-16le",
+                                           "utf-7",   "koi8-r",   "big5"};
+    g_autoptr(GRand) rand = g_rand_new_with_seed(13);
+
+    for (int round = 0; round < 3000; round++) {
+        const char *name = charsets[(size_t)round % G_N_ELEMENTS(charsets)];
+        g_autoptr(MbConverter) whole = mb_converter_new(name);
+        g_autoptr(MbConverter) pieces = mb_converter_new(name);
+        g_autoptr(GString) one = g_string_new(NULL);
+        g_autoptr(GString) two = g_string_new(NULL);
+        MbCharsetUse first = {0};
+        MbCharsetUse second = {0};
+        char in[200];
+        size_t length = (size_t)g_rand_int_range(rand, 0, sizeof(in));
+        size_t at = 0;
+
+        for (size_t i = 0; i < length; i++)
+            in[i] =
+                (char)(round % 2 == 0 ? g_rand_int_range(rand, 0, 256)
+                                      : "a\xE2\x82\xAC\x1B$B+-\x81"[g_rand_int_range(rand, 0, 10)]);
+        mb_converter_push(whole, in, length, one);
+        mb_converter_finish(whole, one, &first);
+        while (at < length) {
+            size_t step = (size_t)g_rand_int_range(rand, 1, 6);
+
+            step = MIN(step, length - at);
+            mb_converter_push(pieces, in + at, step, two);
+            at += step;
+        }
+        mb_converter_finish(pieces, two, &second);
+        ck_assert_msg(one->len == two->len && memcmp(one->str, two->str, one->len) == 0, "%s",
+                      name);
+        ck_assert(g_utf8_validate(one->str, (gssize)one->len, NULL) ||
+                  memchr(one->str, 0, one->len) != NULL);
+        ck_assert_uint_eq(first.errors, second.errors);
+        ck_assert_msg(first.first_error == second.first_error, "%s: %d %d", name,
+                      (int)first.first_error, (int)second.first_error);
+    }
+    statement("F-13");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("mime-values");
+    TCase *values = tcase_create("values");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_loop_test(values, words_decode_as_the_table_says, 0, G_N_ELEMENTS(word_rows));
+    tcase_add_loop_test(values, types_parse_as_the_table_says, 0, G_N_ELEMENTS(type_rows));
+    tcase_add_test(values, the_extended_form_counts_before_the_plain_one);
+    tcase_add_loop_test(values, dates_parse_as_the_table_says, 0, G_N_ELEMENTS(date_rows));
+    tcase_add_loop_test(values, addresses_parse_as_the_table_says, 0, G_N_ELEMENTS(address_rows));
+    tcase_add_test(values, padding_in_the_middle_ends_neither_body_nor_word);
+    tcase_add_loop_test(values, hostile_values_take_linear_time, 0, G_N_ELEMENTS(hostile));
+    tcase_add_loop_test(values, charsets_are_chosen_as_the_table_says, 0,
+                        G_N_ELEMENTS(charset_cases));
+    tcase_add_test(values, conversion_is_the_same_in_any_pieces);
+    tcase_set_timeout(values, 60);
+    suite_add_tcase(suite, values);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
