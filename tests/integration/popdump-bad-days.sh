@@ -114,7 +114,7 @@ usage_day "a trust file that is missing" 78 "$T/nowhere" "${login[@]}" --tls-tru
 # ---- servers ----
 
 bad_day "a good day" good 0 3 ""
-bad_day "a silent greeting" greeting-silent 75 none "no answer within 1 s" --timeout 1s
+bad_day "a silent greeting" greeting-silent 75 none "no answer within 4 s" --timeout 4s
 bad_day "an endless greeting" greeting-endless 76 none "a line without an end"
 bad_day "another protocol" greeting-garbage 76 none "not a POP3 reply as a greeting: \"220 mail"
 bad_day "+OKAY" greeting-okay 76 none "+OKAY"
@@ -156,9 +156,9 @@ bad_day "an empty message" retr-empty 0 3 ""
 bad_day "bytes of all kinds" retr-odd 0 3 ""
 bad_day "an endless message with a limit" retr-endless 76 0 "has no end" --max-message 1M
 bad_day "every byte in a packet" retr-pieces 0 3 ""
-bad_day "silence in a message" retr-silent 75 0 "no answer within 1 s" --timeout 1s
+bad_day "silence in a message" retr-silent 75 0 "no answer within 4 s" --timeout 4s
 bad_day "messages over the limit" list-wrong 10 1 "larger than --max-message" --max-message 24
-bad_day "no answer to QUIT" quit-silent 0 3 "no answer within 1 s" --timeout 1s
+bad_day "no answer to QUIT" quit-silent 0 3 "no answer within 4 s" --timeout 4s
 bad_day "QUIT refused" quit-refused 0 3 "QUIT refused"
 bad_day "a server that deletes what was fetched" capa-expire 0 3 "EXPIRE 0"
 bad_day "STLS not offered" good 69 none "does not offer STLS" --tls starttls
@@ -404,7 +404,7 @@ end_delete_day
 case_begin "EXPIRE 0 is told before anything is fetched"
 rm -rf "$T/archive"
 start_hostile capa-expire-silent
-expect_exit 75 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off --timeout 1s
+expect_exit 75 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off --timeout 4s
 expect_line "EXPIRE 0" "$T/err"
 expect_equal "messages fetched" 0 "$("$MB_PYTHON" "$tool" count "$T/archive")"
 stop_hostile
