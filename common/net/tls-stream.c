@@ -106,21 +106,19 @@ static bool is_last_reason(int reason)
 
 static MbIo refuse_certificate(MbStream *stream, long verdict, GError **error)
 {
-    g_autofree char *hint = NULL;
     const char *shown = stream->fingerprint[0] != '\0' ? stream->fingerprint : "unknown";
 
     stream->broken = true;
     if (verdict == X509_V_ERR_APPLICATION_VERIFICATION)
-        hint = g_strdup_printf("the server showed %s", shown);
+        g_set_error(error, MB_NET_ERROR, MB_ERROR_CONFIG,
+                    "%s: certificate is not the one with the given fingerprint: the server "
+                    "showed %s",
+                    stream->name, shown);
     else
-        hint = g_strdup_printf("%s (its SHA-256 is %s): give the right host name, or a trust file "
-                               "or fingerprint",
-                               X509_verify_cert_error_string(verdict), shown);
-    g_set_error(error, MB_NET_ERROR, MB_ERROR_CONFIG, "%s: %s: %s", stream->name,
-                verdict == X509_V_ERR_APPLICATION_VERIFICATION
-                    ? "certificate is not the one with the given fingerprint"
-                    : "certificate is not to be trusted",
-                hint);
+        g_set_error(error, MB_NET_ERROR, MB_ERROR_CONFIG,
+                    "%s: certificate is not to be trusted: %s: if you know it to be the right one, "
+                    "give its file with --tls-trust, or --tls-fingerprint %s",
+                    stream->name, X509_verify_cert_error_string(verdict), shown);
     return MB_IO_FAILED;
 }
 
