@@ -448,6 +448,50 @@ START_TEST(attributes_times_and_sizes_are_there)
 }
 END_TEST
 
+START_TEST(a_member_over_8_gib_opens_in_gnu_tar)
+{
+    g_autofree char *path = g_build_filename(folder, "huge.tar", NULL);
+    char *argv[] = {(char *)"tar", (char *)"tvf", path, NULL};
+    MbTarMember huge = {.path = "huge.eml", .size = (G_GUINT64_CONSTANT(9) << 30) + 1};
+    MbTarMember small = {.path = "small.eml", .size = 5};
+    GString *header = g_string_new(NULL);
+    g_autofree char *out = NULL;
+    g_autofree char *err = NULL;
+    int status;
+    int descriptor = open(path, O_RDWR | O_CREAT, 0600);
+
+    /* Its content is a hole. */
+    ck_assert(mb_tar_append_header(header, &huge, NULL));
+    ck_assert_int_eq(pwrite(descriptor, header->str, header->len, 0), (ssize_t)header->len);
+    huge.size += header->len + mb_tar_padding(huge.size);
+    g_string_truncate(header, 0);
+    ck_assert(mb_tar_append_header(header, &small, NULL));
+    g_string_append(header, "small");
+    mb_tar_append_padding(header, 5);
+    mb_tar_append_end(header);
+    ck_assert_int_eq(pwrite(descriptor, header->str, header->len, (off_t)huge.size),
+                     (ssize_t)header->len);
+    close(descriptor);
+    g_string_free(header, TRUE);
+    ck_assert(
+        g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, NULL));
+    ck_assert_int_eq(status, 0);
+    ck_assert_str_eq(err, "");
+    ck_assert_msg(strstr(out, " 9663676417 ") != NULL && strstr(out, "small.eml") != NULL, "%s",
+                  out);
+    {
+        g_autoptr(MbArchive) reader = mb_archive_open_path(path, NULL, NULL);
+        MbArchiveEntry entry;
+
+        ck_assert_int_eq(mb_archive_next_entry(reader, &entry, NULL), MB_NEXT);
+        ck_assert_uint_eq(entry.size, 9663676417);
+        ck_assert_int_eq(mb_archive_next_entry(reader, &entry, NULL), MB_NEXT);
+        ck_assert_str_eq(entry.path, "small.eml");
+    }
+    statement("P-7");
+}
+END_TEST
+
 START_TEST(a_wrong_checksum_spoils_one_entry_only)
 {
     g_autoptr(GBytes) zip = make_zip("1", "2", true);
@@ -687,6 +731,7 @@ int main(void)
     tcase_add_test(tests, a_missing_file_is_no_input);
     tcase_add_test(tests, names_keep_their_bytes);
     tcase_add_test(tests, attributes_times_and_sizes_are_there);
+    tcase_add_test(tests, a_member_over_8_gib_opens_in_gnu_tar);
     tcase_add_test(tests, a_wrong_checksum_spoils_one_entry_only);
     tcase_add_test(tests, a_compressed_file_is_an_archive_of_one);
     tcase_add_test(tests, limits_end_the_reading_and_are_noted);

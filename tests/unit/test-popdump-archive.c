@@ -7,6 +7,7 @@
 #include <mailbatch/archive/read.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,11 +228,9 @@ END_TEST
 
 START_TEST(the_same_mailbox_gives_the_same_bytes)
 {
-    static const unsigned stops[] = {7, 8, 30, 31, 60};
     g_autofree char *other = g_build_filename(folder, "other", NULL);
     g_autofree char *one = NULL;
     g_autofree char *two = NULL;
-    unsigned number = 1;
 
     {
         g_autoptr(PdArchive) archive = pd_test_open_sized(root, 20000, PD_COMPRESS_GZIP);
@@ -240,15 +239,16 @@ START_TEST(the_same_mailbox_gives_the_same_bytes)
         pd_test_add(archive, 1, 60);
         pd_test_commit(archive);
     }
-    /* The other in five runs, with commits elsewhere. */
-    for (size_t i = 0; i < G_N_ELEMENTS(stops); i++) {
+    /* The other with a run a message; every third ends before its commit, and is made again. */
+    for (unsigned number = 1; number <= 60; number++) {
         g_autoptr(PdArchive) archive = pd_test_open_sized(other, 20000, PD_COMPRESS_GZIP);
 
         pd_test_session(archive);
-        for (; number <= stops[i]; number++) {
+        pd_test_add(archive, number, number);
+        if (number % 3 == 0) {
+            pd_archive_free(g_steal_pointer(&archive));
+            archive = pd_test_open_sized(other, 20000, PD_COMPRESS_GZIP);
             pd_test_add(archive, number, number);
-            if (number % 3 == 0)
-                pd_test_commit(archive);
         }
         pd_test_commit(archive);
     }
@@ -260,6 +260,37 @@ START_TEST(the_same_mailbox_gives_the_same_bytes)
     statement("P-13");
 }
 END_TEST
+
+#if !defined(__SANITIZE_ADDRESS__)
+START_TEST(memory_does_not_grow_with_a_message)
+{
+    /* On a disk: a file in memory would count. */
+    g_autofree char *disk = g_dir_make_tmp("test-popdump-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(disk, "archive", NULL);
+    g_autofree char *chunk = g_malloc(1 << 20);
+    struct rusage before, after;
+
+    memset(chunk, 'x', 1 << 20);
+    {
+        g_autoptr(PdArchive) archive = pd_test_open(path);
+
+        getrusage(RUSAGE_SELF, &before);
+        ck_assert(pd_archive_begin_message(archive, NULL));
+        for (int i = 0; i < 200; i++)
+            ck_assert(pd_archive_append(archive, chunk, 1 << 20, NULL));
+        ck_assert(pd_archive_end_message(archive, &(PdMessage){.uidl = "big"}, NULL, NULL));
+        pd_test_commit(archive);
+        getrusage(RUSAGE_SELF, &after);
+    }
+    ck_assert_int_ge(pd_test_size(path, "open/000001.tar"), 200 << 20);
+    pd_test_remove(disk);
+    /* In KiB. */
+    ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss, 16 * 1024);
+    ck_assert_int_lt(after.ru_maxrss, 64 * 1024);
+    statement("P-7");
+}
+END_TEST
+#endif
 
 START_TEST(a_segment_stays_within_its_size)
 {
@@ -470,6 +501,9 @@ int main(void)
     tcase_add_test(tests, a_message_beyond_the_memory_is_spooled);
     tcase_add_loop_test(tests, a_sealed_segment_reads_the_same, 0, G_N_ELEMENTS(kinds));
     tcase_add_test(tests, the_same_mailbox_gives_the_same_bytes);
+#if !defined(__SANITIZE_ADDRESS__)
+    tcase_add_test(tests, memory_does_not_grow_with_a_message);
+#endif
     tcase_add_test(tests, a_segment_stays_within_its_size);
     tcase_add_test(tests, a_second_writer_is_told_to_wait);
     tcase_add_test(tests, another_account_is_refused);

@@ -151,17 +151,24 @@ static bool write_piece(void *user, const void *bytes, size_t length, GError **e
     return pd_segment_append(user, bytes, length, error);
 }
 
-/* The open segment, with room for `length` octets more. */
-static bool make_room(PdArchive *archive, uint64_t length, GError **error)
+static bool open_segment(PdArchive *archive, GError **error)
 {
-    if (archive->segment != NULL && pd_segment_length(archive->segment) > 0 &&
-        pd_segment_length(archive->segment) + length > archive->segment_size &&
-        !pd_archive_seal(archive, error))
-        return false;
     if (archive->segment == NULL)
         archive->segment =
             pd_segment_open(archive->path, archive->segment_number, archive->segment_length, error);
     return archive->segment != NULL;
+}
+
+/* The open segment, with room for `length` octets more: where it ends depends on the messages
+ * alone, not on runs. */
+static bool make_room(PdArchive *archive, uint64_t length, GError **error)
+{
+    if (!open_segment(archive, error))
+        return false;
+    if (pd_segment_length(archive->segment) == 0 ||
+        pd_segment_length(archive->segment) + length <= archive->segment_size)
+        return true;
+    return pd_archive_seal(archive, error) && open_segment(archive, error);
 }
 
 static bool write_member(PdArchive *archive, PdMember *member, GError **error)

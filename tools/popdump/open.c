@@ -171,6 +171,25 @@ static bool load(PdArchive *archive, GError **error)
     return true;
 }
 
+/* A catalog that is missing or spoilt is bad data in the archive, and can be mended. */
+static bool open_catalog(PdArchive *archive, PdCatalogMode mode, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    MbExit status;
+
+    archive->catalog = pd_catalog_open(archive->path, mode, &reason);
+    if (archive->catalog != NULL)
+        return true;
+    status = mb_exit_of(reason);
+    if (status != MB_EXIT_DATA && status != MB_EXIT_NO_INPUT) {
+        g_propagate_error(error, g_steal_pointer(&reason));
+        return false;
+    }
+    g_set_error(error, PD_ARCHIVE_ERROR, MB_ERROR_DATA, "%s; `popdump rebuild` makes it anew",
+                reason->message);
+    return false;
+}
+
 static bool is_archive(const char *path, GError **error)
 {
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
@@ -201,11 +220,8 @@ PdArchive *pd_archive_lock_existing(const char *path, GError **error)
 
 bool pd_archive_bring_up(PdArchive *archive, const PdArchiveOptions *options, GError **error)
 {
-    archive->catalog = pd_catalog_open(archive->path, PD_CATALOG_WRITE, error);
-    if (archive->catalog == NULL) {
-        g_prefix_error(error, "catalog (`popdump rebuild` makes it anew): ");
+    if (!open_catalog(archive, PD_CATALOG_WRITE, error))
         return false;
-    }
     if (!pd_recover_journal(archive, error) ||
         !pd_catalog_account(archive->catalog, &archive->host, &archive->user, error) ||
         (options != NULL && !check_account(archive, options, error)))
@@ -247,12 +263,8 @@ PdArchive *pd_archive_open_existing(const char *path, PdOpenMode mode, GError **
     if (!is_archive(path, error))
         return NULL;
     archive = new_archive(path);
-    archive->catalog = pd_catalog_open(path, PD_CATALOG_READ, error);
-    if (archive->catalog == NULL) {
-        g_prefix_error(error, "catalog (`popdump rebuild` makes it anew): ");
-        return NULL;
-    }
-    if (!pd_catalog_account(archive->catalog, &archive->host, &archive->user, error) ||
+    if (!open_catalog(archive, PD_CATALOG_READ, error) ||
+        !pd_catalog_account(archive->catalog, &archive->host, &archive->user, error) ||
         !load(archive, error))
         return NULL;
     return g_steal_pointer(&archive);
