@@ -211,6 +211,12 @@ START_TEST(no_line_is_longer_than_allowed)
 }
 END_TEST
 
+static bool holds(GBytes *bytes, const char *text)
+{
+    return memmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), text, strlen(text)) !=
+           NULL;
+}
+
 START_TEST(eight_bit_goes_out_only_when_asked_for)
 {
     static const char text[] = "Grüße\n";
@@ -220,8 +226,8 @@ START_TEST(eight_bit_goes_out_only_when_asked_for)
 
     ck_assert(mb_text_is_ascii(g_bytes_get_data(seven, NULL), g_bytes_get_size(seven)));
     ck_assert(!mb_text_is_ascii(g_bytes_get_data(eight, NULL), g_bytes_get_size(eight)));
-    ck_assert_ptr_nonnull(strstr(g_bytes_get_data(ascii, NULL), "Encoding: 7bit\r\n\r\nhello\r\n"));
-    ck_assert_ptr_nonnull(strstr(g_bytes_get_data(eight, NULL), "Encoding: 8bit\r\n"));
+    ck_assert(holds(ascii, "Encoding: 7bit\r\n\r\nhello\r\n"));
+    ck_assert(holds(eight, "Encoding: 8bit\r\n"));
 }
 END_TEST
 

@@ -41,6 +41,13 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+static bool is_blank_line(const char *line, size_t length)
+{
+    while (length > 0 && is_blank(line[length - 1]))
+        length--;
+    return length == 0;
+}
+
 /* Length of a field's name, 0 when the line is no field. */
 static size_t name_length(const char *line, size_t length, size_t *colon)
 {
@@ -127,7 +134,7 @@ MmLetter *mm_letter_parse(const char *path, const char *bytes, size_t length, GE
         const char *line = take_line(&at, end, &line_length);
 
         number++;
-        if (strspn(line, " \t") >= line_length)
+        if (is_blank_line(line, line_length))
             break;
         if (!take_header_line(letter, path, number, line, line_length, error))
             return NULL;
