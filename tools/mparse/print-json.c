@@ -1,29 +1,15 @@
 /*
- * JSON lines: a record a message, then one with the sums. `samples/` and mparse(1) show the schema.
+ * JSON lines: a record a message, then one with the sums. mparse(1) has the schema.
  */
-#include "facts.h"
-#include "print.h"
+#include "print-json.h"
 
-#include <mailbatch/base/json.h>
 #include <mailbatch/base/text.h>
 #include <mailbatch/mime/date.h>
+#include <string.h>
 
 #define SCHEMA "mailbatch/mparse/1"
 
-typedef struct {
-    MpPrinter printer;
-    const MpOptions *options;
-    MpFacts *facts;
-    GByteArray *scratch;
-    GString *text; /* ids, decoded values */
-    MbDigest *digests[MP_HASHES];
-    MbFlaws flaws;
-    MbJson json;
-    const MpMessage *message;
-} Json;
-
-/* Bytes as text; what is no UTF-8 goes out in base64 beside it. */
-static void put_raw(Json *json, const char *key, const void *bytes, size_t length)
+void mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length)
 {
     mb_json_put_bytes(&json->json, key, bytes, length);
     if (mb_text_is_utf8(bytes, length, NULL))
@@ -33,7 +19,7 @@ static void put_raw(Json *json, const char *key, const void *bytes, size_t lengt
     mb_json_base64(&json->json, bytes, length);
 }
 
-static void put_range(Json *json, const char *key, MbRange range)
+void mp_json_range(MpJson *json, const char *key, MbRange range)
 {
     mb_json_key(&json->json, key);
     mb_json_begin_map(&json->json);
@@ -42,7 +28,7 @@ static void put_range(Json *json, const char *key, MbRange range)
     mb_json_end_map(&json->json);
 }
 
-static void put_id(Json *json, const char *key, uint32_t part)
+void mp_json_id(MpJson *json, const char *key, uint32_t part)
 {
     mb_json_key(&json->json, key);
     if (part == MB_TREE_NONE) {
@@ -54,14 +40,14 @@ static void put_id(Json *json, const char *key, uint32_t part)
     mb_json_string(&json->json, json->text->str);
 }
 
-static void put_source(Json *json)
+static void put_source(MpJson *json)
 {
     const MbItem *item = json->message->item;
     const MbLocator *locator = item->locator;
 
     mb_json_key(&json->json, "source");
     mb_json_begin_map(&json->json);
-    put_raw(json, "path", locator->path, strlen(locator->path));
+    mp_json_raw(json, "path", locator->path, strlen(locator->path));
     mb_json_key(&json->json, "container");
     mb_json_begin_array(&json->json);
     for (char **name = locator->containers; *name != NULL; name++)
@@ -83,7 +69,7 @@ static void put_source(Json *json)
 }
 
 /* Of the message as it stands, without the source's framing. */
-static void put_message_hash(Json *json)
+static void put_message_hash(MpJson *json)
 {
     const MbItem *item = json->message->item;
     MbRange text = {item->head, item->length - item->head - item->tail};
@@ -113,7 +99,7 @@ static void put_message_hash(Json *json)
     mb_json_end_map(&json->json);
 }
 
-static void put_date(Json *json)
+static void put_date(MpJson *json)
 {
     MbTree *tree = json->message->tree;
     uint32_t field = mb_tree_find_field(tree, 0, "Date", MB_TREE_NONE);
@@ -133,7 +119,7 @@ static void put_date(Json *json)
     mb_tree_add_flaws(tree, 0, offset, &json->flaws);
     mb_json_key(&json->json, "date");
     mb_json_begin_map(&json->json);
-    put_raw(json, "raw", value, length);
+    mp_json_raw(json, "raw", value, length);
     mb_json_put_bool(&json->json, "valid", date.valid);
     if (date.valid) {
         mb_date_format_utc(date.unix_time, utc);
@@ -147,211 +133,20 @@ static void put_date(Json *json)
     mb_json_end_map(&json->json);
 }
 
-static void put_field(Json *json, uint32_t field, uint32_t n)
-{
-    MbTree *tree = json->message->tree;
-    const MbField at = *mb_tree_field(tree, field);
-    size_t length;
-    const uint8_t *bytes;
-
-    mb_json_begin_map(&json->json);
-    mb_json_put_unsigned(&json->json, "n", n);
-    bytes = mb_tree_field_name(tree, field, &length, json->scratch);
-    if (bytes != NULL)
-        put_raw(json, "name", bytes, length);
-    bytes = mb_tree_field_value(tree, field, &length, NULL, json->scratch);
-    if (bytes != NULL)
-        put_raw(json, "raw", bytes, length);
-    g_string_truncate(json->text, 0);
-    mp_facts_field_text(json->facts, tree, field, json->text);
-    mb_json_put_bytes(&json->json, "decoded", json->text->str, json->text->len);
-    mb_json_put_unsigned(&json->json, "offset", at.offset);
-    mb_json_put_unsigned(&json->json, "length", at.length);
-    mb_json_end_map(&json->json);
-}
-
-static void put_fields(Json *json, uint32_t part)
-{
-    MbTree *tree = json->message->tree;
-    const MbPart *at = mb_tree_part(tree, part);
-
-    mb_json_key(&json->json, "headers");
-    mb_json_begin_array(&json->json);
-    for (uint32_t i = 0; i < at->fields; i++) {
-        size_t length;
-        const uint8_t *name = mb_tree_field_name(tree, at->first_field + i, &length, json->scratch);
-
-        if (json->options->all_headers || (name != NULL && mp_is_main_field(name, length)))
-            put_field(json, at->first_field + i, i + 1);
-    }
-    mb_json_end_array(&json->json);
-}
-
-static void put_params(Json *json, const MbParams *params)
-{
-    mb_json_begin_array(&json->json);
-    for (size_t i = 0; i < params->count; i++) {
-        const MbParam *param = &params->params[i];
-
-        mb_json_begin_map(&json->json);
-        mb_json_put_string(&json->json, "name", param->name);
-        mb_json_put_bytes(&json->json, "value", param->value, param->value_length);
-        if (param->raw_length != param->value_length ||
-            memcmp(param->raw, param->value, param->raw_length) != 0)
-            put_raw(json, "raw", param->raw, param->raw_length);
-        mb_json_end_map(&json->json);
-    }
-    mb_json_end_array(&json->json);
-}
-
-static void put_names(Json *json)
-{
-    const struct {
-        const MbParams *params;
-        const char *name, *source;
-    } sources[] = {
-        {&json->facts->disposition, "filename", "disposition"},
-        {&json->facts->type, "name", "type"},
-    };
-
-    mb_json_key(&json->json, "names");
-    mb_json_begin_array(&json->json);
-    for (size_t k = 0; k < G_N_ELEMENTS(sources); k++) {
-        for (size_t i = 0; i < sources[k].params->count; i++) {
-            const MbParam *param = &sources[k].params->params[i];
-
-            if (strcmp(param->name, sources[k].name) != 0)
-                continue;
-            mb_json_begin_map(&json->json);
-            mb_json_put_string(&json->json, "source", sources[k].source);
-            mb_json_put_bytes(&json->json, "value", param->value, param->value_length);
-            mb_json_end_map(&json->json);
-        }
-    }
-    mb_json_end_array(&json->json);
-}
-
-static void put_charset(Json *json)
-{
-    const MpFacts *facts = json->facts;
-
-    if (!facts->is_text)
-        return;
-    mb_json_key(&json->json, "charset");
-    mb_json_begin_map(&json->json);
-    mb_json_put_string(&json->json, "declared", mp_facts_declared_charset(facts));
-    mb_json_put_string(&json->json, "detected",
-                       facts->charset.detected[0] != '\0' ? facts->charset.detected : NULL);
-    mb_json_put_string(&json->json, "used", facts->charset.used);
-    mb_json_put_bool(&json->json, "lossy", facts->charset.lossy);
-    mb_json_end_map(&json->json);
-}
-
-static void put_encoding(Json *json, const MbPart *part)
-{
-    MbTree *tree = json->message->tree;
-    const uint8_t *value = NULL;
-    size_t length = 0;
-
-    mb_json_key(&json->json, "cte");
-    mb_json_begin_map(&json->json);
-    if (part->content_encoding != MB_TREE_NONE)
-        value = mb_tree_field_value(tree, part->content_encoding, &length, NULL, json->scratch);
-    if (value != NULL)
-        put_raw(json, "declared", value, length);
-    mb_json_put_string(&json->json, "used", mb_encoding_name(part->encoding));
-    if (json->facts->has_content)
-        mb_json_put_unsigned(&json->json, "errors", json->facts->encoding_errors);
-    mb_json_end_map(&json->json);
-}
-
-static void put_content(Json *json)
-{
-    const MpFacts *facts = json->facts;
-
-    if (!facts->has_content)
-        return;
-    mb_json_put_unsigned(&json->json, "size_decoded", facts->size);
-    mb_json_key(&json->json, "hash");
-    mb_json_begin_map(&json->json);
-    for (size_t i = 0; i < MP_HASHES; i++) {
-        if (facts->hash[i] != NULL)
-            mb_json_put_string(&json->json, mb_digest_name((MbDigestKind)i), facts->hash[i]);
-    }
-    mb_json_end_map(&json->json);
-}
-
-static void put_part(Json *json, uint32_t index)
-{
-    MbTree *tree = json->message->tree;
-    const MbPart part = *mb_tree_part(tree, index);
-
-    mp_facts_read(json->facts, tree, index);
-    put_id(json, "id", index);
-    mb_json_put_string(&json->json, "kind", mb_part_kind_name(part.kind));
-    mb_json_put_string(&json->json, "type", mb_tree_type(tree, index));
-    mb_json_key(&json->json, "params");
-    put_params(json, &json->facts->type);
-    put_charset(json);
-    put_encoding(json, &part);
-    put_names(json);
-    mb_json_put_string(&json->json, "disposition",
-                       json->facts->disposition.value[0] != '\0' ? json->facts->disposition.value
-                                                                 : NULL);
-    mb_json_put_unsigned(&json->json, "space", part.space);
-    put_range(json, "header", part.header);
-    put_range(json, "body", part.body);
-    if (part.kind == MB_PART_MULTIPART)
-        mb_json_put_bool(&json->json, "complete", part.is_complete);
-    put_content(json);
-    if (index != 0)
-        put_fields(json, index);
-}
-
-/* Nested maps without nested calls. */
-static void put_parts(Json *json)
-{
-    const MbTree *tree = json->message->tree;
-    uint32_t index = 0;
-
-    mb_json_key(&json->json, "part");
-    while (index != MB_TREE_NONE) {
-        const MbPart *part;
-
-        mb_json_begin_map(&json->json);
-        put_part(json, index);
-        mb_json_key(&json->json, "subParts");
-        mb_json_begin_array(&json->json);
-        part = mb_tree_part(tree, index);
-        if (part->first_child != MB_TREE_NONE) {
-            index = part->first_child;
-            continue;
-        }
-        mb_json_end_array(&json->json);
-        mb_json_end_map(&json->json);
-        while (part->next == MB_TREE_NONE && part->parent != MB_TREE_NONE) {
-            mb_json_end_array(&json->json);
-            mb_json_end_map(&json->json);
-            part = mb_tree_part(tree, part->parent);
-        }
-        index = part->next;
-    }
-}
-
 static bool put_segment(void *data, const MbSegment *segment)
 {
-    Json *json = data;
+    MpJson *json = data;
 
     mb_json_begin_map(&json->json);
     mb_json_put_string(&json->json, "kind", mb_bytes_kind_name(segment->kind));
     mb_json_put_unsigned(&json->json, "offset", segment->range.offset);
     mb_json_put_unsigned(&json->json, "length", segment->range.length);
-    put_id(json, "part", segment->part);
+    mp_json_id(json, "part", segment->part);
     mb_json_end_map(&json->json);
     return true;
 }
 
-static void put_sums(Json *json, const uint64_t sums[MB_BYTES_KINDS])
+static void put_sums(MpJson *json, const uint64_t sums[MB_BYTES_KINDS])
 {
     mb_json_key(&json->json, "bytes");
     mb_json_begin_map(&json->json);
@@ -360,7 +155,7 @@ static void put_sums(Json *json, const uint64_t sums[MB_BYTES_KINDS])
     mb_json_end_map(&json->json);
 }
 
-static void put_spaces(Json *json)
+static void put_spaces(MpJson *json)
 {
     const MbTree *tree = json->message->tree;
 
@@ -372,7 +167,7 @@ static void put_spaces(Json *json)
         mb_tree_account(tree, space, sums);
         mb_json_begin_map(&json->json);
         mb_json_put_unsigned(&json->json, "space", space);
-        put_id(json, "part", mb_tree_space_owner(tree, space));
+        mp_json_id(json, "part", mb_tree_space_owner(tree, space));
         mb_json_put_unsigned(&json->json, "length", mb_tree_space_length(tree, space));
         put_sums(json, sums);
         mb_json_key(&json->json, "ranges");
@@ -384,7 +179,7 @@ static void put_spaces(Json *json)
     mb_json_end_array(&json->json);
 }
 
-static void put_defects(Json *json)
+static void put_defects(MpJson *json)
 {
     const MbTree *tree = json->message->tree;
 
@@ -401,7 +196,7 @@ static void put_defects(Json *json)
         mb_json_put_unsigned(&json->json, "space", defect->space);
         mb_json_put_unsigned(&json->json, "offset", defect->offset);
         mb_json_put_unsigned(&json->json, "length", defect->length);
-        put_id(json, "part", defect->part);
+        mp_json_id(json, "part", defect->part);
         mb_json_put_string(&json->json, "detail",
                            detail[0] != '\0' ? detail : mb_defect_text(defect->code));
         mb_json_end_map(&json->json);
@@ -409,7 +204,7 @@ static void put_defects(Json *json)
     mb_json_end_array(&json->json);
 }
 
-static void put_limits(Json *json, guint limits)
+static void put_limits(MpJson *json, guint limits)
 {
     mb_json_key(&json->json, "limits_hit");
     mb_json_begin_array(&json->json);
@@ -420,7 +215,7 @@ static void put_limits(Json *json, guint limits)
     mb_json_end_array(&json->json);
 }
 
-static void begin(Json *json, GString *out, const char *record)
+static void begin(MpJson *json, GString *out, const char *record)
 {
     mb_json_init(&json->json, out);
     mb_json_begin_map(&json->json);
@@ -428,7 +223,7 @@ static void begin(Json *json, GString *out, const char *record)
     mb_json_put_string(&json->json, "record", record);
 }
 
-static void end(Json *json, GString *out)
+static void end(MpJson *json, GString *out)
 {
     mb_json_end_map(&json->json);
     g_string_append_c(out, '\n');
@@ -436,7 +231,7 @@ static void end(Json *json, GString *out)
 
 static void message(MpPrinter *printer, const MpMessage *message, GString *out)
 {
-    Json *json = (Json *)printer;
+    MpJson *json = (MpJson *)printer;
     MbTree *tree = message->tree;
 
     json->message = message;
@@ -448,8 +243,8 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     g_string_truncate(json->text, 0);
     mb_tree_shape(tree, json->text);
     mb_json_put_string(&json->json, "shape", json->text->str);
-    put_fields(json, 0);
-    put_parts(json);
+    mp_json_fields(json, 0);
+    mp_json_parts(json);
     put_spaces(json);
     put_defects(json);
     put_limits(json, mb_tree_limits_hit(tree));
@@ -458,7 +253,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
 
 static void other(MpPrinter *printer, const MbItem *item, GString *out)
 {
-    Json *json = (Json *)printer;
+    MpJson *json = (MpJson *)printer;
 
     begin(json, out, "other");
     json->message = &(MpMessage){.item = item};
@@ -468,7 +263,7 @@ static void other(MpPrinter *printer, const MbItem *item, GString *out)
 
 static void failure(MpPrinter *printer, const char *text, GString *out)
 {
-    Json *json = (Json *)printer;
+    MpJson *json = (MpJson *)printer;
 
     begin(json, out, "failure");
     mb_json_put_string(&json->json, "error", text);
@@ -477,7 +272,7 @@ static void failure(MpPrinter *printer, const char *text, GString *out)
 
 static void summary(MpPrinter *printer, const MpSummary *summary, GString *out)
 {
-    Json *json = (Json *)printer;
+    MpJson *json = (MpJson *)printer;
 
     begin(json, out, "summary");
     mb_json_put_unsigned(&json->json, "bytes_in", summary->bytes_in);
@@ -495,7 +290,7 @@ static void summary(MpPrinter *printer, const MpSummary *summary, GString *out)
 
 static void json_free(MpPrinter *printer)
 {
-    Json *json = (Json *)printer;
+    MpJson *json = (MpJson *)printer;
 
     mp_facts_free(json->facts);
     g_byte_array_unref(json->scratch);
@@ -508,7 +303,7 @@ static void json_free(MpPrinter *printer)
 
 MpPrinter *mp_print_json_new(const MpOptions *options)
 {
-    Json *json = g_new0(Json, 1);
+    MpJson *json = g_new0(MpJson, 1);
 
     json->printer = (MpPrinter){message, other, failure, summary, json_free};
     json->options = options;

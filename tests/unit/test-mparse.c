@@ -1,0 +1,167 @@
+#include <check.h>
+#include <glib/gstdio.h>
+#include <print.h>
+#include <string.h>
+#include <walk.h>
+
+static char *folder;
+
+static void setup(void)
+{
+    folder = g_dir_make_tmp("test-mparse-XXXXXX", NULL);
+    ck_assert_ptr_nonnull(folder);
+}
+
+static void teardown(void)
+{
+    g_autofree char *file = g_build_filename(folder, "mail", NULL);
+
+    g_unlink(file);
+    g_rmdir(folder);
+    g_free(folder);
+}
+
+/* Writes the mail to a file and gives what the format makes of it; `limits` may be NULL. */
+static char *print_mail(const GString *mail, MpFormat format, size_t buffer_max,
+                        const MbLimits *limits)
+{
+    g_autofree char *path = g_build_filename(folder, "mail", NULL);
+    const MbSourceOptions source_options = {.buffer_max = buffer_max};
+    MpOptions options = {
+        .format = format,
+        .all_headers = true,
+        .hash = {true, true, true},
+        .limits = limits != NULL ? *limits : mb_limits_default,
+    };
+    g_autoptr(MpWalk) walk = mp_walk_new(&options.limits);
+    g_autoptr(MpPrinter) printer = mp_printer_new(&options);
+    g_autoptr(MbSource) source = NULL;
+    g_autoptr(GError) error = NULL;
+    GString *out = g_string_new(NULL);
+    const MbItem *item;
+    MpMessage message;
+
+    ck_assert(g_file_set_contents(path, mail->str, (gssize)mail->len, NULL));
+    source = mb_source_open(path, &source_options, &error);
+    ck_assert_ptr_nonnull(source);
+    while (mb_source_next(source, &item, &error) == MB_NEXT) {
+        ck_assert(mp_walk_item(walk, source, item, 0, &message, &error));
+        printer->message(printer, &message, out);
+    }
+    ck_assert_ptr_null(error);
+    return g_string_free(out, FALSE);
+}
+
+static void append_encoded(GString *mail, const char *bytes, size_t length)
+{
+    g_autofree char *text = g_base64_encode((const guchar *)bytes, length);
+    size_t all = strlen(text);
+
+    for (size_t at = 0; at < all; at += 76)
+        g_string_append_printf(mail, "%.76s\r\n", text + at);
+}
+
+/* A message with an encoded message with an attachment of `size` bytes. */
+static GString *nested_mail(size_t size)
+{
+    g_autofree char *content = g_malloc(size);
+    g_autoptr(GString) inner = g_string_new("From: in@b.example\r\n"
+                                            "Content-Type: application/octet-stream\r\n"
+                                            "Content-Transfer-Encoding: base64\r\n\r\n");
+    GString *mail = g_string_new("From: out@b.example\r\nSubject: =?utf-8?q?h=C3=A9?=\r\n"
+                                 "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+                                 "--b\r\n\r\nhello\r\n--b\r\nContent-Type: message/rfc822\r\n"
+                                 "Content-Transfer-Encoding: base64\r\n\r\n");
+
+    for (size_t i = 0; i < size; i++)
+        content[i] = (char)(i * 31);
+    append_encoded(inner, content, size);
+    append_encoded(mail, inner->str, inner->len);
+    g_string_append(mail, "--b--\r\n");
+    return mail;
+}
+
+START_TEST(a_streamed_message_is_printed_like_a_buffered_one)
+{
+    GString *mail = nested_mail(300000);
+
+    for (int format = MP_FORMAT_TREE; format <= MP_FORMAT_JSON; format++) {
+        g_autofree char *buffered = print_mail(mail, (MpFormat)format, 0, NULL);
+        g_autofree char *streamed = print_mail(mail, (MpFormat)format, 65536, NULL);
+
+        ck_assert_str_eq(buffered, streamed);
+        ck_assert_ptr_nonnull(strstr(buffered, "application/octet-stream"));
+    }
+    g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(what_is_over_a_limit_stays_closed_and_is_reported)
+{
+    static const struct {
+        const char *name;
+        MbLimits limits;
+        const char *code, *limit;
+    } cases[] = {
+        {"bytes", {10, 100, 100, 100, 1000, 1000}, "\"limit-bytes\"", "\"limits_hit\":[\"bytes\"]"},
+        {"depth",
+         {2, 100, 100, 100, 1000000, 1000},
+         "\"limit-depth\"",
+         "\"limits_hit\":[\"depth\"]"},
+    };
+    GString *mail = nested_mail(3000);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *out = print_mail(mail, MP_FORMAT_JSON, 0, &cases[i].limits);
+
+        ck_assert_msg(strstr(out, cases[i].code) != NULL, "%s: %s", cases[i].name, out);
+        ck_assert_msg(strstr(out, cases[i].limit) != NULL, "%s: %s", cases[i].name, out);
+        ck_assert_msg(strstr(out, "(text/plain,message/rfc822)") != NULL, "%s: %s", cases[i].name,
+                      out);
+    }
+    g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(main_fields_are_known_in_any_case)
+{
+    ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
+    ck_assert(mp_is_main_field((const uint8_t *)"Message-Id", 10));
+    ck_assert(!mp_is_main_field((const uint8_t *)"Received", 8));
+}
+END_TEST
+
+START_TEST(the_manual_lists_every_defect)
+{
+    g_autofree char *path =
+        g_build_filename(MB_TEST_DATA, "..", "..", "tools", "mparse", "mparse.1", NULL);
+    g_autofree char *manual = NULL;
+
+    ck_assert(g_file_get_contents(path, &manual, NULL, NULL));
+    for (unsigned code = 0; code < MB_DEFECT_CODES; code++) {
+        g_autofree char *row = g_strdup_printf(".It %s Ta %s Ta ", mb_defect_code(code),
+                                               mb_severity_name(mb_defect_severity(code)));
+
+        ck_assert_msg(strstr(manual, row) != NULL, "not in the manual: %s", row);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("mparse");
+    TCase *tcase = tcase_create("mparse");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_streamed_message_is_printed_like_a_buffered_one);
+    tcase_add_test(tcase, what_is_over_a_limit_stays_closed_and_is_reported);
+    tcase_add_test(tcase, main_fields_are_known_in_any_case);
+    tcase_add_test(tcase, the_manual_lists_every_defect);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
