@@ -270,3 +270,34 @@ expect_line "1 suppressed" "$T/out"
 expect_exit 0 "$mmerge" check copies gone.csv
 expect_line "3 rows: 3 good (5 recipients" "$T/out"
 statement M-12
+
+# --- what preview writes is what send sends ------------------------------------------------------
+
+# sent NAME LETTER LIST FOLDER ARG…: the campaign to a mailsink; what it stored are the previews in FOLDER,
+# Date and Message-ID apart.
+sent()
+{
+    local name=$1 letter=$2 list=$3 previews=$4 n=0 file
+
+    shift 4
+    case_begin "$name"
+    rm -rf sink
+    start_mailsink "$T/sink" --store "$T/sink/store" "$@"
+    expect_exit 0 "$mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off --ledger "$T/sink/ledger.db" "$letter" "$list"
+    stop_background "$SINK_PID"
+    for file in "$previews"/*.eml; do
+        n=$((n + 1))
+        [ -e "sink/store/new/$n.eml" ] || { fail "only $((n - 1)) messages arrived"; break; }
+        sed '/^Date: \|^Message-ID: /d' "$file" >a
+        sed '/^Date: \|^Message-ID: /d' "sink/store/new/$n.eml" >b
+        expect_same a b
+    done
+    expect_missing "sink/store/new/$((n + 1)).eml"
+}
+
+sent "the newsletter by BDAT" "$campaign/template.txt" "$campaign/people.csv" all
+sent "the newsletter by DATA" "$campaign/template.txt" "$campaign/people.csv" all --hide CHUNKING
+sent "what hurts by BDAT" letter hurt.csv hurt
+sent "what hurts by DATA" letter hurt.csv hurt --hide CHUNKING
+sent "what hurts, without 8BITMIME, SMTPUTF8 and PIPELINING" letter hurt.csv hurt --hide CHUNKING,8BITMIME,PIPELINING,SMTPUTF8
+statement M-19
