@@ -133,7 +133,9 @@ static void print_text(const MmSummary *summary, const MmReport *report)
     print_groups(summary, MM_REFUSED, "refused for good, in this run:");
     print_groups(summary, MM_DEFERRED, "deferred, in this run:");
     if (mm_summary_done(summary) == 0)
-        printf("this run: nothing was sent");
+        printf(report->stopped == NULL && report->go_on == NULL
+                   ? "this run: nothing was left to send"
+                   : "this run: nothing was sent");
     else
         printf("this run: %" G_GUINT64_FORMAT " sent in %.1f s", sent, report->seconds);
     if (report->seconds >= 1 && sent > 0)
