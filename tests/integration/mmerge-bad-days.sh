@@ -283,6 +283,20 @@ expect_equal "stored" "me me " "$(stored)"
 expect_missing people.csv.mmerge.db
 grep -q '^To: Ann <ann@example.net>' sink/store/new/*1.eml || fail "the header is not that of the real recipient"
 
+case_begin "what preview wrote is what went out, but for Date and Message-ID"
+fresh
+printf '<p>Dear {{ name }}, gr\303\274\303\237 dich.\n.\n</p>' >body.html
+sed 's/^Subject/Html: body.html\nAttachment: body.html\nSubject/' letter >rich-letter
+expect_exit 0 "$MB_BIN/mmerge" preview --all --out previews rich-letter people.csv
+expect_exit 0 "$MB_BIN/mmerge" send "${server[@]}" rich-letter people.csv
+for number in 1 2 3 4; do
+    for file in previews/00000$((number + 1)).eml sink/store/new/*"$number.eml"; do
+        sed '/^Date: /d;/^Message-ID: /d' "$file" >"$(basename "$(dirname "$file")").plain"
+    done
+    expect_same previews.plain new.plain
+done
+statement M-19
+
 case_begin "--json is JSON, and says what happened"
 fresh
 expect_exit 0 send "${server[@]}" --json
