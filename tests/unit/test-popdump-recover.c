@@ -6,8 +6,10 @@
 #include "verify.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define OPEN_1 "open/000001.tar"
 
@@ -564,6 +566,85 @@ START_TEST(an_archive_without_a_journal_is_bound_anew)
 }
 END_TEST
 
+/* The file system takes no more: nothing is committed, nothing more is written, and nothing that
+ * was is lost. */
+START_TEST(a_full_disk_ends_the_run)
+{
+    g_autofree char *big = g_malloc(1 << 20);
+    struct rlimit limit, before;
+    g_autoptr(GError) error = NULL;
+    const uint64_t first = 1;
+    bool proven;
+
+    memset(big, 'x', 1 << 20);
+    signal(SIGXFSZ, SIG_IGN);
+    {
+        g_autoptr(PdArchive) archive = pd_test_open(root);
+
+        pd_test_session(archive);
+        pd_test_add(archive, 1, 5);
+        pd_test_add_one(archive, "big", big, 1 << 20);
+        pd_test_commit(archive);
+        getrlimit(RLIMIT_FSIZE, &before);
+        limit = before;
+        limit.rlim_cur = (rlim_t)pd_test_size(root, OPEN_1) + 10000;
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        pd_test_add(archive, 6, 20);
+        ck_assert(!pd_archive_commit(archive, &error));
+        ck_assert_msg(mb_exit_of(error) == MB_EXIT_IO, "%s", error->message);
+        ck_assert_ptr_nonnull(strstr(error->message, OPEN_1));
+        setrlimit(RLIMIT_FSIZE, &before);
+        /* There is room again; this run does not trust it. */
+        g_clear_error(&error);
+        ck_assert(!pd_archive_begin_message(archive, &error));
+        ck_assert_int_eq(mb_exit_of(error), MB_EXIT_IO);
+        ck_assert(!pd_archive_commit(archive, NULL));
+        ck_assert(!pd_archive_seal(archive, NULL));
+        ck_assert(!pd_archive_prove(archive, &first, 1, &proven, NULL));
+        ck_assert(!pd_archive_intend_delete(archive, &first, 1, NULL));
+        ck_assert(!pd_archive_end_session(archive, &(PdSessionEnd){0}, NULL));
+    }
+    {
+        g_autoptr(PdArchive) archive = pd_test_open(root);
+        uint64_t messages = pd_archive_messages(archive);
+
+        ck_assert_uint_eq(messages, 6 + pd_archive_recovery(archive)->adopted);
+        ck_assert_uint_lt(messages, 21);
+        ck_assert_uint_gt(pd_archive_recovery(archive)->cut, 0);
+        check_messages(archive, 1, 5);
+    }
+    check_clean(root);
+    statement("P-3");
+}
+END_TEST
+
+START_TEST(an_interrupted_beginning_is_begun_again)
+{
+    static const char *const names[] = {"seg", "open", "journal", "damaged", "lock"};
+
+    /* The folder, and ever more of what stands in it first. */
+    g_mkdir(root, 0700);
+    for (size_t made = 0; made <= G_N_ELEMENTS(names); made++) {
+        pd_test_copy(root, work);
+        {
+            g_autoptr(PdArchive) archive = pd_test_open(work);
+
+            pd_test_add(archive, 1, 3);
+            pd_test_commit(archive);
+        }
+        check_clean(work);
+        pd_test_remove(work);
+        if (made < G_N_ELEMENTS(names) - 1) {
+            g_autofree char *path = pd_test_file(root, names[made]);
+
+            g_mkdir(path, 0700);
+        } else if (made < G_N_ELEMENTS(names)) {
+            pd_test_append(root, names[made], "", 0);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("popdump-recover");
@@ -585,6 +666,8 @@ int main(void)
     tcase_add_test(tests, a_journal_that_lost_lines_stops_the_run);
     tcase_add_test(tests, a_broken_chain_is_cut_by_rebuild);
     tcase_add_test(tests, an_archive_without_a_journal_is_bound_anew);
+    tcase_add_test(tests, a_full_disk_ends_the_run);
+    tcase_add_test(tests, an_interrupted_beginning_is_begun_again);
     tcase_set_timeout(tests, 110);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);

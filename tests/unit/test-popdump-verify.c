@@ -140,6 +140,14 @@ static void no_segment(void)
     remove_file("seg/000003.tar.gz");
 }
 
+static void no_last_sealed_segment(void)
+{
+    remove_file("seg/000004.tar.gz");
+    remove_file("seg/000004.manifest.jsonl");
+    remove_file("open/000005.tar");
+    remove_file("catalog.db");
+}
+
 static void no_open_segment(void)
 {
     remove_file("open/000005.tar");
@@ -237,6 +245,10 @@ static const struct {
      false,
      {"missing: seg/000003.tar.*", "missing: msgs/2021/03/0000000",
       "missing: seg/000003.tar.gz: named in SHA256SUMS"}},
+    {"a missing segment that only the journal knows",
+     no_last_sealed_segment,
+     false,
+     {"missing: seg/000004.tar.*"}},
     {"a missing open segment",
      no_open_segment,
      false,

@@ -92,7 +92,8 @@ typedef struct {
     uint64_t cut;     /* octets of an incomplete last member, cut off */
     uint64_t damaged; /* members moved to damaged/ */
     uint64_t lost; /* messages that the catalog knows and the segments no longer hold: they count as
-                    * unknown, so that they are fetched again; the run ends with MB_EXIT_DATA */
+                    * unknown, so that they are fetched again; MB_EXIT_DATA when
+                    * some are not on the server any more (pd_archive_lost()) */
     const GPtrArray *notes; /* char *: a line each for the user, in order; none when all was well */
 } PdRecovery;
 const PdRecovery *pd_archive_recovery(const PdArchive *archive);

@@ -51,7 +51,7 @@ static const char sql_each_lost[] =
     " WHERE sequence NOT IN (SELECT sequence FROM message) ORDER BY sequence";
 static const char sql_uidls[] = "SELECT uidl, segment, count(*) FROM message"
                                 " WHERE uidl IS NOT NULL GROUP BY uidl, segment";
-static const char sql_each[] = ROW "WHERE (?1 = 0 OR segment = ?1) ORDER BY message.sequence";
+static const char sql_each[] = ROW "ORDER BY message.sequence";
 static const char sql_each_in[] = ROW "WHERE segment = ?1 ORDER BY message.sequence";
 static const char sql_find_sequence[] = ROW "WHERE message.sequence = ?1";
 static const char sql_find_uidl[] = ROW "WHERE uidl = ?1 ORDER BY message.sequence DESC LIMIT 1";
@@ -59,6 +59,7 @@ static const char sql_doubtful[] = ROW "WHERE fate.state IN (1, 3) ORDER BY mess
 static const char sql_last_sequence[] =
     "SELECT max(coalesce((SELECT max(sequence) FROM message), 0),"
     " coalesce((SELECT max(sequence) FROM lost), 0))";
+static const char sql_count[] = "SELECT count(*) FROM message";
 static const char sql_last_session[] = "SELECT coalesce(max(number), 0) FROM session";
 
 PdCatalog *pd_catalog_open(const char *root, PdCatalogMode mode, GError **error)
@@ -308,7 +309,8 @@ bool pd_catalog_each(PdCatalog *catalog, guint32 segment, PdRowVisit visit, void
 
     if (statement == NULL)
         return false;
-    mb_statement_bind_int(statement, 1, segment);
+    if (segment != 0)
+        mb_statement_bind_int(statement, 1, segment);
     return visit_rows(statement, visit, user, error);
 }
 
@@ -351,6 +353,11 @@ static bool one_number(PdCatalog *catalog, const char *sql, uint64_t *number, GE
     *number = (uint64_t)mb_statement_int(statement, 0);
     mb_statement_reset(statement);
     return true;
+}
+
+bool pd_catalog_count(PdCatalog *catalog, uint64_t *messages, GError **error)
+{
+    return one_number(catalog, sql_count, messages, error);
 }
 
 bool pd_catalog_last_sequence(PdCatalog *catalog, uint64_t *sequence, GError **error)

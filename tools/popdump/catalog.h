@@ -91,6 +91,8 @@ MbNext pd_catalog_find_sequence(PdCatalog *catalog, uint64_t sequence, PdRow *ro
 /* The newest. */
 MbNext pd_catalog_find_uidl(PdCatalog *catalog, const char *uidl, PdRow *row, GError **error);
 
+bool pd_catalog_count(PdCatalog *catalog, uint64_t *messages, GError **error);
+
 /* The highest sequence ever used; 0: none. */
 bool pd_catalog_last_sequence(PdCatalog *catalog, uint64_t *sequence, GError **error);
 bool pd_catalog_last_session(PdCatalog *catalog, uint64_t *session, GError **error);

@@ -40,13 +40,20 @@ bool pd_layout_is_archive(const char *root)
            (has(root, "seg") && has(root, "open"));
 }
 
+/* An archive whose making was interrupted has some of its folders, its lock, an empty catalog. */
 bool pd_layout_is_fresh(const char *root)
 {
     g_autoptr(GDir) dir = g_dir_open(root, 0, NULL);
     const char *name;
 
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        if (strcmp(name, "lost+found") != 0 && strcmp(name, PD_LOCK_NAME) != 0)
+    if (dir == NULL)
+        return !g_file_test(root, G_FILE_TEST_EXISTS);
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        bool ours = strcmp(name, "lost+found") == 0 || strcmp(name, PD_LOCK_NAME) == 0;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(folders) && !ours; i++)
+            ours = strcmp(name, folders[i]) == 0;
+        if (!ours)
             return false;
     }
     return true;
@@ -93,7 +100,7 @@ static bool parse_name(const char *folder, const char *name, PdSegmentFile *file
     char *end;
     guint64 number = g_ascii_strtoull(name, &end, 10);
 
-    if (end - name < 6 || number == 0 || number > G_MAXUINT32 || !g_ascii_isdigit(name[0]))
+    if (end - name < 6 || number == 0 || number > PD_SEGMENT_MAX || !g_ascii_isdigit(name[0]))
         return false;
     file->number = (guint32)number;
     if (strcmp(end, ".tar") == 0) {

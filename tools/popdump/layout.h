@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 #define PD_CATALOG_NAME "catalog.db"
 #define PD_SUMS_NAME    "SHA256SUMS"
 #define PD_LOCK_NAME    "lock"
+#define PD_SEGMENT_MAX  9999999 /* a number beyond is no segment's */
 
 typedef enum {
     PD_PLACE_OPEN,   /* open/N.tar: being written */
@@ -31,7 +32,8 @@ char *pd_layout_open(guint32 number);
 char *pd_layout_sealed(guint32 number, const char *suffix);
 char *pd_layout_manifest(guint32 number);
 
-/* Whether the folder holds an archive, or nothing that would hinder one (`fresh`). */
+/* Whether the folder holds an archive; whether it is not there or holds nothing that would hinder
+ * one (`fresh`). */
 bool pd_layout_is_archive(const char *root);
 bool pd_layout_is_fresh(const char *root);
 

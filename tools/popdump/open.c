@@ -75,6 +75,9 @@ static bool take_lock(PdArchive *archive, GError **error)
     g_autofree char *path = g_build_filename(archive->path, PD_LOCK_NAME, NULL);
 
     archive->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (archive->lock < 0 && (errno == EACCES || errno == EPERM || errno == EROFS))
+        return set_error(error, MB_ERROR_CANNOT_CREATE, archive->path,
+                         "cannot be written to: popdump needs the right to write there");
     if (archive->lock < 0) {
         mb_file_set_error(error, path, "cannot open", errno);
         return false;
@@ -147,14 +150,6 @@ static void count_uidl(void *user, const char *uidl, guint32 segment, guint64 co
     *sum += count;
 }
 
-static bool count_message(void *user, const PdRow *row, GError **error)
-{
-    (void)row;
-    (void)error;
-    ++*(uint64_t *)user;
-    return true;
-}
-
 /* What the catalog knows once it is up to date. */
 static bool load(PdArchive *archive, GError **error)
 {
@@ -165,7 +160,7 @@ static bool load(PdArchive *archive, GError **error)
     if (files == NULL || !pd_catalog_each_uidl(archive->catalog, count_uidl, &known, error) ||
         !pd_catalog_last_session(archive->catalog, &archive->session, error) ||
         !pd_catalog_last_sequence(archive->catalog, &last, error) ||
-        !pd_catalog_each(archive->catalog, 0, count_message, &archive->messages, error))
+        !pd_catalog_count(archive->catalog, &archive->messages, error))
         return false;
     archive->next_sequence = last + 1;
     return true;
@@ -238,8 +233,7 @@ PdArchive *pd_archive_open(const PdArchiveOptions *options, GError **error)
     if (options->batch_messages != 0)
         archive->batch_messages = options->batch_messages;
     archive->compress = options->compress;
-    if (g_file_test(options->path, G_FILE_TEST_EXISTS) && !pd_layout_is_archive(options->path) &&
-        !pd_layout_is_fresh(options->path)) {
+    if (!pd_layout_is_archive(options->path) && !pd_layout_is_fresh(options->path)) {
         set_error(error, MB_ERROR_DATA, options->path,
                   "not an archive: there are other things in this folder; name a new or empty one");
         return NULL;

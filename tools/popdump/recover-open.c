@@ -69,9 +69,14 @@ static bool read_tail(const char *path, int descriptor, guint32 number, uint64_t
                       Tail *tail, uint64_t *boundary, GError **error)
 {
     PdScanVisitor visitor = {.end = sort_member, .user = tail};
-    PdScanOptions options = {.from = committed};
+    /* Cold: pages that a failed fsync left marked clean are not what the disk holds. */
+    PdScanOptions options = {.from = committed, .cold = true};
 
     *boundary = committed;
+    if (fdatasync(descriptor) != 0) {
+        mb_file_set_error(error, path, "cannot make it durable", errno);
+        return false;
+    }
     for (int i = 0; i < RESYNCS_MAX; i++) {
         g_auto(PdScanResult) result = {0};
         uint64_t next;

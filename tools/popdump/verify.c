@@ -49,7 +49,7 @@ static bool take_line(void *user, const PdJsonLine *line, const PdJournalPositio
     (void)after;
     (void)error;
     if (g_strcmp0(pd_json_text(line, "kind"), "seal") != 0 ||
-        !pd_json_number(line, "segment", &number) || number > G_MAXUINT32)
+        !pd_json_number(line, "segment", &number) || number > PD_SEGMENT_MAX)
         return true;
     seal = g_new0(PdSeal, 1);
     pd_json_number(line, "messages", &seal->messages);
@@ -114,19 +114,21 @@ static void open_catalog(PdVerify *verify)
                          "%s: `popdump rebuild` makes it anew", reason->message);
 }
 
-/* Every number that a file, the catalog or a seal knows. */
-static GArray *all_numbers(PdVerify *verify, const GArray *rows)
+/* The highest number that a file, the catalog or a seal knows: none up to it may be missing. */
+static guint32 last_number(PdVerify *verify, const GArray *rows)
 {
-    GArray *numbers = g_array_new(FALSE, FALSE, sizeof(guint32));
+    GHashTableIter iter;
+    void *number;
     guint32 last = 0;
 
     for (guint i = 0; i < verify->files->len; i++)
         last = MAX(last, g_array_index(verify->files, PdSegmentFile, i).number);
     for (guint i = 0; rows != NULL && i < rows->len; i++)
         last = MAX(last, g_array_index(rows, PdSegmentRow, i).number);
-    for (guint32 number = 1; number <= last; number++)
-        g_array_append_val(numbers, number);
-    return numbers;
+    g_hash_table_iter_init(&iter, verify->seals);
+    while (g_hash_table_iter_next(&iter, &number, NULL))
+        last = MAX(last, GPOINTER_TO_UINT(number));
+    return last;
 }
 
 static uint64_t committed_length(const GArray *rows, guint32 number)
@@ -141,17 +143,15 @@ static uint64_t committed_length(const GArray *rows, guint32 number)
 static bool check_segments(PdVerify *verify, GError **error)
 {
     g_autoptr(GArray) rows = NULL;
-    g_autoptr(GArray) numbers = NULL;
+    guint32 last;
 
     if (verify->catalog != NULL) {
         rows = pd_catalog_segments(verify->catalog, error);
         if (rows == NULL)
             return false;
     }
-    numbers = all_numbers(verify, rows);
-    for (guint i = 0; i < numbers->len; i++) {
-        guint32 number = g_array_index(numbers, guint32, i);
-
+    last = last_number(verify, rows);
+    for (guint32 number = 1; number <= last; number++) {
         if (!pd_verify_segment(verify, number, pd_layout_find(verify->files, number),
                                committed_length(rows, number), error))
             return false;
