@@ -42,7 +42,7 @@ typedef enum {
     X(NO_SEPARATOR, "no-separator", W, "no empty line between header and body")                    \
     X(BLANK_SEPARATOR, "blank-separator", W,                                                       \
       "line of blanks between header and body, taken as the empty line")                           \
-    X(HEADER_CUT, "header-cut", W, "header ends at a delimiter or at the end of the data")         \
+    X(HEADER_CUT, "header-cut", I, "header ends at a delimiter or at the end of the data")         \
     X(TYPE_TWICE, "type-twice", W, "more than one Content-Type")                                   \
     X(TYPE_NO_SUBTYPE, "type-no-subtype", W, "content type without a subtype")                     \
     X(TYPE_UNREADABLE, "type-unreadable", W, "content type makes no sense, taken as the default")  \
