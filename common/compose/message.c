@@ -11,8 +11,8 @@
 #include <mailbatch/base/digest.h>
 #include <string.h>
 
-#define SHARE_OCTETS 4096 /* a smaller part is copied: a segment of its own costs more than that   \
-                           */
+/* A smaller part is copied: a segment of its own costs more than that. */
+#define SHARE_OCTETS  4096
 #define SEED_OCTETS   12
 #define BOUNDARY_SIZE 32
 
