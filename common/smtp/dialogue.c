@@ -2,11 +2,13 @@
  *   greeting → EHLO (5xx: HELO) → STARTTLS → handshake → EHLO → AUTH → ready
  *
  *   ehlo-ok-rsp  = ( "250" SP Domain [ SP ehlo-greet ] CRLF )
- *                / ( "250-" Domain [ SP ehlo-greet ] CRLF *( "250-" ehlo-line CRLF ) "250" SP
- * ehlo-line CRLF ) ehlo-line    = ehlo-keyword *( SP ehlo-param )                              (RFC
- * 5321, 4.1.1.1) auth-command = "AUTH" SP sasl-mech [SP initial-response] *(CRLF [base64]) [CRLF
- * cancel-response] CRLF (RFC 4954, 8) Lenient, on purpose: "AUTH=PLAIN LOGIN" as very old servers
- * write it.
+ *                / ( "250-" Domain [ SP ehlo-greet ] CRLF
+ *                    *( "250-" ehlo-line CRLF ) "250" SP ehlo-line CRLF )
+ *   ehlo-line    = ehlo-keyword *( SP ehlo-param )                      (RFC 5321, 4.1.1.1)
+ *   auth-command = "AUTH" SP sasl-mech [SP initial-response]
+ *                  *(CRLF [base64]) [CRLF cancel-response] CRLF         (RFC 4954, 8)
+ *
+ * Lenient, on purpose: "AUTH=PLAIN LOGIN" as very old servers write it.
  */
 #include <mailbatch/base/digest.h>
 #include <mailbatch/base/text.h>

@@ -1,9 +1,11 @@
 /*
- *   mail         = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF                  (RFC
- * 5321, 4.1.1.2) rcpt         = "RCPT TO:" Forward-path [SP Rcpt-parameters] CRLF (4.1.1.3) Path =
- * "<" Mailbox ">" Mailbox      = Local-part "@" ( Domain / address-literal ) (4.1.2) Local-part   =
- * Dot-string / Quoted-string xtext        = *( xchar / "+" 2HEXDIG ), xchar = %x21-2A / %x2C-3C /
- * %x3E-7E        (RFC 3461, 4)
+ *   mail         = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF  (RFC 5321, 4.1.1.2)
+ *   rcpt         = "RCPT TO:" Forward-path [SP Rcpt-parameters] CRLF    (4.1.1.3)
+ *   Path         = "<" Mailbox ">"
+ *   Mailbox      = Local-part "@" ( Domain / address-literal )          (4.1.2)
+ *   Local-part   = Dot-string / Quoted-string
+ *   xtext        = *( xchar / "+" 2HEXDIG )                             (RFC 3461, 4)
+ *   xchar        = %x21-2A / %x2C-3C / %x3E-7E
  *
  * Lenient, on purpose: dots anywhere in a local part (addresses with two in a row exist), a local
  * part without a domain (postmaster), underscores in domains.

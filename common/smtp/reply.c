@@ -1,8 +1,7 @@
 /*
  *   Reply-line  = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
- *   Reply-code  = %x32-35 %x30-35 %x30-39                                            (RFC
- * 5321, 4.2) Enhanced    = ( "2" / "4" / "5" ) "." 1*3DIGIT "." 1*3DIGIT                      (RFC
- * 2034, 4)
+ *   Reply-code  = %x32-35 %x30-35 %x30-39                               (RFC 5321, 4.2)
+ *   Enhanced    = ( "2" / "4" / "5" ) "." 1*3DIGIT "." 1*3DIGIT         (RFC 2034, 4)
  *
  * A line at a time; MbLines cuts what is over-long, so nothing here grows with what the peer sends.
  */

@@ -1,9 +1,9 @@
 /*
  * Messages in the window. What is said for each, in the order of its steps:
  *
- *   [RSET] MAIL RCPT… DATA          DATA ends a group: its reply is awaited (RFC 2920, 3.1)
- *   content . [RSET] MAIL RCPT… DATA      the next message's envelope rides with the content before
- * it [RSET] MAIL RCPT… BDAT n LAST content     no waiting at all (RFC 3030, 2 and 4.2)
+ *   [RSET] MAIL RCPT… DATA              DATA ends a group: its reply is awaited (RFC 2920, 3.1)
+ *   content . [RSET] MAIL RCPT… DATA    the next envelope rides with the content before it
+ *   [RSET] MAIL RCPT… BDAT n LAST …     no waiting at all (RFC 3030, 2 and 4.2)
  *
  * RSET goes before a MAIL whenever the transaction before it was refused or, with BDAT, may yet be
  * refused: else its leftovers would take this message's recipients. Without PIPELINING each command

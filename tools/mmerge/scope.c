@@ -7,10 +7,9 @@
 
 /*
  * What providers say when it is the account that they mean. A text of NULL matches any.
- *   Google       https://support.google.com/a/answer/3726730 (Gmail SMTP errors and codes)
- * (4.2.1) Microsoft
- * https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online
- *   Amazon SES   https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html
+ *   Google      https://support.google.com/a/answer/3726730
+ *   Microsoft   https://learn.microsoft.com/exchange/mail-flow-best-practices/
+ *   Amazon SES  https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html
  */
 static const struct {
     int code;

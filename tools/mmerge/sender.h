@@ -4,8 +4,9 @@
  * worn-out connection is replaced, with growing pauses; what is provably unsent comes back as
  * pending.
  *
- *   mm_sender_start(), then mm_sender_wake() whenever there are new jobs; mm_sender_finish();
- * mm_sender_join()
+ *   mm_sender_start()
+ *   mm_sender_wake() whenever there are new jobs
+ *   mm_sender_finish(), mm_sender_join()
  *
  * The callbacks of MmSenderOptions run on the worker's thread.
  */

@@ -4,8 +4,7 @@
  *   Greeting    = ( "220 " … ) / ( "220-" … CRLF *( "220-" … CRLF ) "220" … CRLF )
  *   Reply-line  = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
  *   Reply-code  = %x32-35 %x30-35 %x30-39
- *   Enhanced    = ( "2" / "4" / "5" ) "." 1*3DIGIT "." 1*3DIGIT                 (RFC 2034, RFC
- * 3463)
+ *   Enhanced    = ( "2" / "4" / "5" ) "." 1*3DIGIT "." 1*3DIGIT         (RFC 2034, RFC 3463)
  *
  * Lenient, on purpose: a code without a text, a bare LF, bytes above 0x7F, codes of the lines that
  * differ (the last counts). Not lenient: a line without a three-digit code is a protocol error.

@@ -3,21 +3,25 @@
  *
  * The owner moves bytes (net/pump.h, with mb_smtp_session_ops) and takes events:
  *
- *   loop: step the pump
- *         while next_event(): READY     connected, greeted, secured, logged in: submit from now on
- *                             START_TLS do the handshake on the stream, then
- * mb_smtp_session_tls_started() MESSAGE   a message's end, with each recipient's fate CLOSED
- * nothing more will happen; `error` says why
+ *   loop: while room(): submit()
+ *         step the pump
+ *         while next_event():
+ *           READY      connected, greeted, secured, logged in: there is room from now on
+ *           START_TLS  do the handshake on the stream, then mb_smtp_session_tls_started()
+ *           MESSAGE    what became of a message, and of each recipient
+ *           CLOSED     nothing more will happen; `error` says why
  *
- * Messages are answered in the order of submission. While the window has room
- * (mb_smtp_session_room()), the owner submits. Where PIPELINING is offered, content, dot and the
- * next MAIL/RCPT/DATA leave in one group (RFC 2920, 3.1); with CHUNKING whole messages follow each
- * other without waiting (RFC 3030). Without PIPELINING every command waits for its reply. After any
- * refusal that leaves a transaction open, RSET goes before the next MAIL.
+ * Messages are answered in the order of submission, each exactly once, whatever happens. Where
+ * PIPELINING is offered, content, dot and the next MAIL/RCPT/DATA leave in one group (RFC 2920,
+ * 3.1); with CHUNKING whole messages follow each other without waiting (RFC 3030), with RSET
+ * between them, so that a transaction that is refused cannot take in the next one's recipients.
+ * Without PIPELINING every command waits for its reply. After any refusal, RSET goes before the
+ * next MAIL.
  *
  * The end of a message: the owner must know when its last octet is about to be handed over, for
  * after that nobody here can tell whether it was accepted. mb_smtp_session_next_end() tells before
- * the write (call it from the pump's before_write).
+ * the write (call it from the pump's before_write). The fate IN_DOUBT counts what the kernel took,
+ * so a message that was told may still come back as UNSENT.
  */
 #pragma once
 
@@ -150,9 +154,10 @@ guint mb_smtp_session_in_flight(const MbSmtpSession *session);
 guint mb_smtp_session_patience(const MbSmtpSession *session);
 
 /* Queues a message. What fails here fails locally, before any octet leaves, with MB_ERROR_DATA: an
- * address with CR, LF, NUL,
- * `<`, `>` or blanks outside quotes; one that needs SMTPUTF8 where it is not offered (M-11); 8-bit
- * content without 8BITMIME (M-6); a wire longer than SIZE (M-28). */
+ * address that does not pass mb_smtp_address_check() (M-8); one that needs SMTPUTF8 where it is not
+ * offered (M-11); 8-bit content without 8BITMIME (M-6); a wire longer than SIZE (M-28). A domain
+ * beyond ASCII goes as A-label unless the message needs SMTPUTF8. Without room: MB_ERROR_TEMPORARY.
+ */
 bool mb_smtp_session_submit(MbSmtpSession *session, const MbSmtpMessage *message, GError **error);
 
 /* Whether `address` may stand between the angle brackets of MAIL and RCPT: `local@domain`, or a
@@ -164,7 +169,8 @@ bool mb_smtp_address_check(const char *address, GError **error);
  * within the next `length` bytes of output() and was not told yet; false when there is none. */
 bool mb_smtp_session_next_end(MbSmtpSession *session, size_t length, uint64_t *tag);
 
-/* No more submissions: QUIT once what is in flight is answered. */
+/* No more submissions: QUIT once what is in flight is answered. Before READY the session just
+ * closes. */
 void mb_smtp_session_quit(MbSmtpSession *session);
 
 G_END_DECLS
