@@ -3,8 +3,7 @@
 #include <string.h>
 #include <uchardet/uchardet.h>
 
-#define KEPT 8 /* iconv handles a thread keeps: opening one costs more than a header's conversion  \
-                */
+#define KEPT         8     /* iconv handles a thread keeps: opening one costs more than using it */
 #define DETECT_BYTES 65536 /* uchardet looks at */
 
 typedef struct {

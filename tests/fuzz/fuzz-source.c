@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int descriptor = memfd_create("fuzz", MFD_CLOEXEC);
     g_auto(MbLocator) locator = {0};
-    g_autofree char *text = g_strndup((const char *)data, size);
+    g_autofree char *text = g_strndup(size > 0 ? (const char *)data : "", size);
 
     if (descriptor < 0 || !mb_file_write_all(descriptor, data, size))
         return 0;

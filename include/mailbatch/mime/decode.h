@@ -44,8 +44,7 @@ static inline bool mb_encoding_is_identity(MbEncoding encoding)
     return encoding != MB_ENCODING_BASE64 && encoding != MB_ENCODING_QP;
 }
 
-#define MB_DECODER_HELD 1000 /* blanks held back until it is clear whether a line ends after them  \
-                              */
+#define MB_DECODER_HELD 1000 /* blanks that wait until it is clear whether a line ends there */
 
 /* Caller's storage, plain data, nothing to free. The fields are the decoder's own. */
 typedef struct {
