@@ -12,9 +12,8 @@
 #include <string.h>
 
 /* A smaller part is copied: a segment of its own costs more than that. */
-#define SHARE_OCTETS  4096
-#define SEED_OCTETS   12
-#define BOUNDARY_SIZE 32
+#define SHARE_OCTETS 4096
+#define SEED_OCTETS  12
 
 typedef struct {
     size_t position;
