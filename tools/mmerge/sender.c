@@ -228,11 +228,7 @@ static bool take_events(MmSender *sender, Talk *outcome, GError **error)
 
     while (mb_smtp_session_next_event(sender->session, &event) == MB_NEXT) {
         switch (event.kind) {
-        case MB_SMTP_EVENT_READY:
-            sender->was_ready = true;
-            sender->options->ready(sender->options->user,
-                                   mb_smtp_session_capabilities(sender->session));
-            break;
+        case MB_SMTP_EVENT_READY: sender->was_ready = true; break;
         case MB_SMTP_EVENT_START_TLS:
             if (!start_tls(sender, error)) {
                 *outcome = TALK_LOST;

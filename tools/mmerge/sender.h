@@ -44,8 +44,6 @@ typedef struct {
     void (*give)(void *user, MmJob *job);
     /* After a round of those: others may look now. */
     void (*flush)(void *user);
-    /* The connection stands. */
-    void (*ready)(void *user, const MbSmtpCapabilities *capabilities);
     /* It was lost or could not be made; a new try follows in `retry_s`. */
     void (*trouble)(void *user, const GError *error, guint retry_s);
     /* The worker ends; `error` NULL after mm_sender_finish(). */

@@ -128,12 +128,6 @@ static void tell(MmWorker *worker, int kind, const GError *error, guint retry_s)
     flush(worker);
 }
 
-static void ready(void *user, const MbSmtpCapabilities *capabilities)
-{
-    (void)user;
-    (void)capabilities;
-}
-
 static void trouble(void *user, const GError *error, guint retry_s)
 {
     tell(user, MM_NEWS_TROUBLE, error, retry_s);
@@ -167,7 +161,6 @@ MmWorker *mm_worker_start(const MmRun *run, MmExchange *exchange, unsigned numbe
         .take = take,
         .give = give,
         .flush = flush,
-        .ready = ready,
         .trouble = trouble,
         .ended = ended,
     };
