@@ -141,8 +141,11 @@ static void scan_value(Scanner *scanner, MbParamsKind kind)
     while (has_more(scanner) && peek(scanner) != ';') {
         size_t end = name_end(scanner, scanner->at);
 
-        if (is_param_start(scanner, scanner->at))
+        if (is_param_start(scanner, scanner->at)) {
+            if (text->len > start)
+                mb_flaws_add(scanner->flaws, MB_FLAW_PARAM_NO_SEMICOLON, scanner->at, 0);
             break;
+        }
         if (end == scanner->at) {
             scanner->at++; /* a quote or a lone "=" */
         } else if (is_whole(text->str + start, text->len - start, kind)) {

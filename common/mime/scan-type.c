@@ -365,7 +365,8 @@ static void read_all(Boundaries *to, const TypeReading *type)
         if (strcmp(param->name, "boundary") != 0)
             continue;
         add_boundary(to, (const uint8_t *)param->raw, param->raw_length);
-        while (word < param->raw_length && !g_ascii_isspace(param->raw[word]))
+        while (word < param->raw_length && !g_ascii_isspace(param->raw[word]) &&
+               param->raw[word] != '(')
             word++;
         if ((param->flags & MB_PARAM_BLANKS) != 0 && word > 0)
             add_boundary(to, (const uint8_t *)param->raw, word);
