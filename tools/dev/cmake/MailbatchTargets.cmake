@@ -45,7 +45,7 @@ function(mailbatch_unit_test name target)
     add_test(NAME unit-${name} COMMAND test-${name})
     # check's own limit is 4 seconds a case, too little for a sanitizer on a busy machine.
     set_tests_properties(unit-${name} PROPERTIES
-        LABELS unit TIMEOUT 120 ENVIRONMENT "CK_TIMEOUT_MULTIPLIER=10")
+        LABELS unit TIMEOUT 300 ENVIRONMENT "CK_TIMEOUT_MULTIPLIER=10")
 endfunction()
 
 # mailbatch_script_test(KIND NAME [TIMEOUT seconds] [SERIAL])
