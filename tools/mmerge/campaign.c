@@ -1,4 +1,4 @@
-#include "campaign_internal.h"
+#include "campaign-internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-G_DEFINE_QUARK(mm - campaign - error - quark, mm_campaign_error)
+MB_DEFINE_QUARK(mm_campaign_error)
 
 /* --- inputs ------------------------------------------------------------------------------- */
 

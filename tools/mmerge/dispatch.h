@@ -6,7 +6,7 @@
 #pragma once
 
 #include "campaign.h"
-#include "send_options.h"
+#include "send-options.h"
 #include "summary.h"
 #include "transcript.h"
 

@@ -1,4 +1,4 @@
-#include "ledger_internal.h"
+#include "ledger-internal.h"
 
 #include <errno.h>
 #include <mailbatch/base/file.h>
@@ -10,7 +10,7 @@
 #define MARKS_SUFFIX   ".marks"
 #define BOOT_ID_PATH   "/proc/sys/kernel/random/boot_id"
 
-G_DEFINE_QUARK(mm_ledger_error, mm_ledger_error)
+MB_DEFINE_QUARK(mm_ledger_error)
 
 /* row.number: the spreadsheet's, -1 when the row is gone from the CSV. row.id is its place in the
  * marks, so it is never used twice. entry.claims counts the row's claims; entry.tries the attempts

@@ -1,6 +1,6 @@
 #include "preflight.h"
 
-#include "ledger_seen.h"
+#include "ledger-seen.h"
 #include "mailbox.h"
 
 #include <string.h>

@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-G_DEFINE_QUARK(mmerge - sender, mm_sender_error)
+MB_DEFINE_QUARK(mm_sender_error)
 
 #define IDLE_US       (20 * G_USEC_PER_SEC) /* without a job: then the connection is given back */
 #define FIRST_PAUSE_S 1

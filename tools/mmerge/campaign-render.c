@@ -1,4 +1,4 @@
-#include "campaign_internal.h"
+#include "campaign-internal.h"
 
 #include <mailbatch/base/text.h>
 #include <string.h>

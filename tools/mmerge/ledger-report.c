@@ -1,4 +1,4 @@
-#include "ledger_internal.h"
+#include "ledger-internal.h"
 
 #include <string.h>
 

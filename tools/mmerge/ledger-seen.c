@@ -1,4 +1,4 @@
-#include "ledger_seen.h"
+#include "ledger-seen.h"
 
 #include <mailbatch/store/store.h>
 

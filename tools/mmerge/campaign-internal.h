@@ -99,7 +99,7 @@ struct MmRenderer {
     MbWire *wire;
 };
 
-/* --- campaign_files.c --------------------------------------------------------------------- */
+/* --- campaign-files.c --------------------------------------------------------------------- */
 
 /* The file as a part; a Content-ID makes it inline. Errors name the path. */
 MbComposePart *campaign_load_part(const char *path, const char *content_id, GBytes **bytes,
@@ -127,7 +127,7 @@ char *campaign_content_id(const char *path);
 bool campaign_read_suppressed(GHashTable *set, const char *path, const GBytes *bytes,
                               GError **error);
 
-/* --- campaign_letter.c -------------------------------------------------------------------- */
+/* --- campaign-letter.c -------------------------------------------------------------------- */
 
 /* Compiles the template file into fields and bodies. */
 bool campaign_compile(MmCampaign *campaign, const MmCampaignOptions *options, GError **error);
@@ -139,7 +139,7 @@ void campaign_body_clear(Body *body);
 void campaign_note(MmCampaign *campaign, const void *bytes, size_t length);
 GBytes *campaign_read_input(MmCampaign *campaign, const char *path, GError **error);
 
-/* --- campaign_render.c, campaign_bodies.c ------------------------------------------------- */
+/* --- campaign-render.c, campaign-bodies.c ------------------------------------------------- */
 
 /* One rendering: what the steps below share. */
 typedef struct {

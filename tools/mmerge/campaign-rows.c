@@ -1,4 +1,4 @@
-#include "campaign_internal.h"
+#include "campaign-internal.h"
 
 #include <string.h>
 

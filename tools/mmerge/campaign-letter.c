@@ -2,7 +2,7 @@
  * The template file becomes compiled fields and bodies; what no row changes is rendered, parsed and
  * encoded here, once.
  */
-#include "campaign_internal.h"
+#include "campaign-internal.h"
 #include "letter.h"
 
 #include <mailbatch/base/file.h>

@@ -1,6 +1,6 @@
 /*
- * What the ledger's files share: ledger.c opens and settles, ledger_rows.c takes the CSV's rows in,
- * ledger_claims.c claims and records, ledger_report.c reads and resolves.
+ * What the ledger's files share: ledger.c opens and settles, ledger-rows.c takes the CSV's rows in,
+ * ledger-claims.c claims and records, ledger-report.c reads and resolves.
  */
 #pragma once
 
@@ -18,12 +18,12 @@ struct MmLedger {
     uint8_t secret[MB_SHA256_LENGTH];
     int64_t run;  /* 0: none */
     GArray *held; /* HeldOutcome: recorded, not yet committed */
-    /* ledger_rows.c */
+    /* ledger-rows.c */
     bool taking_rows;
     bool had_rows;
     GHashTable *ordinals; /* a digest's first 8 bytes → how many rows had them */
     MmLedgerChanges changes;
-    /* ledger_report.c */
+    /* ledger-report.c */
     GHashTable *doubtful; /* name → GArray of EntryId; built by the first resolve */
     bool resolving;       /* a transaction is open */
 };

@@ -1,4 +1,4 @@
-#include "campaign_internal.h"
+#include "campaign-internal.h"
 
 /* The images whose path came out of this row. */
 static bool take_row_images(Rendering *rendering, GError **error)

@@ -1,4 +1,4 @@
-#include "send_options.h"
+#include "send-options.h"
 
 #include "pacer.h"
 
