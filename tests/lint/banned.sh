@@ -41,7 +41,7 @@ row "a tool prints" tools/mmerge/a.c '    g_print("x"); exit(1);'
 row "SQL in a tool" tools/mmerge/send.c '    q("SELECT a FROM b");' "SQL outside"
 row "SQL over two literals" tools/popdump/fetch.c '    q("INSERT " "INTO b VALUES (1)");' "SQL outside"
 row "SQL in the library" common/archive/a.c '    q("PRAGMA journal_mode=WAL");' "SQL outside"
-row "SQL in the ledger" tools/mmerge/ledger_rows.c '    q("SELECT a FROM b");'
+row "SQL in the ledger" tools/mmerge/ledger-rows.c '    q("SELECT a FROM b");'
 row "SQL in the catalog" tools/popdump/catalog.c '    q("DELETE FROM b");'
 row "a path of one machine" tests/integration/a.sh "cd /""home/someone/src" "path of one machine"
 row "unfinished work" common/mime/a.c "/* TO""DO: the rest */" "unfinished work"
