@@ -9,7 +9,7 @@
 
 #define BLOCK_SIZE (128 * 1024)
 
-G_DEFINE_QUARK(mb - archive - error - quark, mb_archive_error)
+MB_DEFINE_QUARK(mb_archive_error)
 
 static gssize read_source(Source *source, const void **bytes)
 {

@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <mailbatch/base/error.h>
 
-G_DEFINE_QUARK(mb_base_error, mb_base_error)
+MB_DEFINE_QUARK(mb_base_error)
 
 static const MbExit exit_of_code[] = {
     [MB_ERROR_USAGE] = MB_EXIT_USAGE,

@@ -6,7 +6,7 @@
 #include <mailbatch/mime/words.h>
 #include <string.h>
 
-G_DEFINE_QUARK(mb - compose - error - quark, mb_compose_error)
+MB_DEFINE_QUARK(mb_compose_error)
 
 #define LINE_COLUMNS 78  /* RFC 5322, 2.1.1: should */
 #define LINE_OCTETS  998 /* must */

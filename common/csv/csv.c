@@ -15,7 +15,7 @@
 #define DEFAULT_MAX_RECORD (16 * 1024 * 1024)
 #define DEFAULT_COLUMNS    10000
 
-G_DEFINE_QUARK(mb - csv - error - quark, mb_csv_error)
+MB_DEFINE_QUARK(mb_csv_error)
 
 struct MbCsv {
     char *name, *encoding;

@@ -3,11 +3,7 @@
 #include <mailbatch/login/account.h>
 #include <string.h>
 
-/* Not G_DEFINE_QUARK: its cache is a race that ThreadSanitizer reports. */
-GQuark mb_login_error_quark(void)
-{
-    return g_quark_from_static_string("mb-login-error-quark");
-}
+MB_DEFINE_QUARK(mb_login_error)
 
 typedef struct {
     const char *scheme;

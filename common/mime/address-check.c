@@ -6,7 +6,7 @@
 #define ADDRESS_MAX 254
 #define LABEL_MAX   63
 
-G_DEFINE_QUARK(mb - mime - error - quark, mb_mime_error)
+MB_DEFINE_QUARK(mb_mime_error)
 
 typedef struct {
     const char *text;

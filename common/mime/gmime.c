@@ -10,10 +10,7 @@
 /* A header line without colon of about 4 KiB makes GMime 3.2.13 give the message up. */
 #define LINE_MAX_OCTETS 2048
 
-GQuark mb_gmime_error_quark(void)
-{
-    return g_quark_from_static_string("mb-gmime-error-quark");
-}
+MB_DEFINE_QUARK(mb_gmime_error)
 
 static gpointer start_gmime(gpointer unused)
 {

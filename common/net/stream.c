@@ -12,11 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Not G_DEFINE_QUARK: its cache is a race that ThreadSanitizer reports. */
-GQuark mb_net_error_quark(void)
-{
-    return g_quark_from_static_string("mb-net-error-quark");
-}
+MB_DEFINE_QUARK(mb_net_error)
 
 gint64 mb_net_now_ms(void)
 {

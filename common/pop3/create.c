@@ -6,7 +6,7 @@
 
 #define OUT_SIZE 16384 /* room for any login, so that growing leaves no copy of it behind */
 
-G_DEFINE_QUARK(mb_pop3_error, mb_pop3_error)
+MB_DEFINE_QUARK(mb_pop3_error)
 
 const char *mb_pop3_stage_name(MbPop3Stage stage)
 {

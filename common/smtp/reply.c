@@ -12,7 +12,7 @@
 
 #include "internal.h"
 
-G_DEFINE_QUARK(mailbatch - smtp, mb_smtp_error)
+MB_DEFINE_QUARK(mb_smtp_error)
 
 #define ENHANCED_SIZE 12 /* "5.123.123" and some */
 

@@ -7,7 +7,7 @@
 #define BUFFER_DEFAULT (64u << 20)
 #define BUFFER_LEAST   65536
 
-G_DEFINE_QUARK(mb - source - error - quark, mb_source_error)
+MB_DEFINE_QUARK(mb_source_error)
 
 static MbSource *new_source(const MbSourceOptions *options)
 {

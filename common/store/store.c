@@ -9,7 +9,7 @@
 /* Another process that holds the lock for longer than this is told to the user. */
 #define BUSY_MS 5000
 
-G_DEFINE_QUARK(mb_store_error, mb_store_error)
+MB_DEFINE_QUARK(mb_store_error)
 
 static MbErrorCode code_of(int result)
 {

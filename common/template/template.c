@@ -4,7 +4,7 @@
 #include <mailbatch/base/text.h>
 #include <string.h>
 
-G_DEFINE_QUARK(mb - template - error - quark, mb_template_error)
+MB_DEFINE_QUARK(mb_template_error)
 
 #define DEFAULT_MAX_OUTPUT (64 * 1024 * 1024)
 #define DEFAULT_MAX_STEPS  10000000

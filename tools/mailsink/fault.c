@@ -11,10 +11,7 @@
 const char ms_garbage[] = "\x16\x03\x01 \x1b[2J\0\xFF\xFE?!\r\n";
 const size_t ms_garbage_length = sizeof(ms_garbage) - 1;
 
-GQuark ms_error_quark(void)
-{
-    return g_quark_from_static_string("mailsink-error-quark");
-}
+MB_DEFINE_QUARK(ms_error)
 
 typedef struct {
     const char *name;

@@ -3,10 +3,7 @@
 #include <mailbatch/archive/write.h>
 #include <string.h>
 
-GQuark pd_archive_error_quark(void)
-{
-    return g_quark_from_static_string("pd-archive-error");
-}
+MB_DEFINE_QUARK(pd_archive_error)
 
 bool pd_archive_break(PdArchive *archive, GError **error)
 {

@@ -8,7 +8,7 @@
 
 #define QUIT_IDLE_MS 60000
 
-G_DEFINE_QUARK(pd_fetch_error, pd_fetch_error)
+MB_DEFINE_QUARK(pd_fetch_error)
 
 /* An archive that exists is opened first, so that its lock tells before the server is asked; a new
  * one is made once there is a listing, so that a mistyped password leaves no folder behind. */

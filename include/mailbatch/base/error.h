@@ -62,6 +62,14 @@ MbExit mb_exit_of(const GError *error);
  * ENOSPC, EDQUOT, EIO, … MB_ERROR_IO; EAGAIN, EMFILE, … MB_ERROR_TEMPORARY. */
 MbErrorCode mb_code_of_errno(int saved_errno);
 
+/* Defines name_quark(), an error domain. Not G_DEFINE_QUARK: its unlocked cache is a race that
+ * ThreadSanitizer reports. */
+#define MB_DEFINE_QUARK(name)                                                                      \
+    GQuark name##_quark(void)                                                                      \
+    {                                                                                              \
+        return g_quark_from_static_string(#name);                                                  \
+    }
+
 /* The domain of errors found by base itself. */
 #define MB_BASE_ERROR (mb_base_error_quark())
 GQuark mb_base_error_quark(void);
