@@ -440,6 +440,21 @@ START_TEST(extract_leaves_damaged_messages_out)
 }
 END_TEST
 
+START_TEST(extract_tells_of_segments_that_are_gone)
+{
+    PdExtractSummary summary;
+
+    no_segment();
+    torn_open_tail();
+    summary = extract(PD_EXTRACT_EML, NULL, true);
+    ck_assert_uint_gt(summary.messages, 20);
+    ck_assert_uint_lt(summary.messages, 40);
+    ck_assert_uint_eq(summary.failed->len, 1);
+    ck_assert_ptr_nonnull(strstr(summary.failed->pdata[0], "seg/000003.tar.*: "));
+    g_ptr_array_unref(summary.failed);
+}
+END_TEST
+
 static const struct {
     const char *name;
     const char *in;
@@ -502,6 +517,7 @@ int main(void)
     tcase_add_test(out, extract_takes_what_is_asked_for);
     tcase_add_loop_test(out, extract_leaves_damaged_messages_out, PD_EXTRACT_EML,
                         PD_EXTRACT_MAILDIR + 1);
+    tcase_add_test(out, extract_tells_of_segments_that_are_gone);
     tcase_add_loop_test(out, an_mbox_can_be_read_back, 0, G_N_ELEMENTS(lines));
     suite_add_tcase(suite, out);
     runner = srunner_create(suite);

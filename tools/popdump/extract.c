@@ -302,29 +302,75 @@ static bool prepare(Extract *extract, GError **error)
     return extract->out != NULL || io_error(extract->path, "cannot make", error);
 }
 
+/* The segments that hold what was asked for, as the catalog knows them; NULL without `wanted`: all.
+ */
+static bool choose_segments(Extract *extract, GHashTable **chosen, GError **error)
+{
+    const char *const *members = extract->options->members;
+
+    *chosen = NULL;
+    if (extract->wanted == NULL)
+        return true;
+    *chosen = g_hash_table_new(NULL, NULL);
+    for (size_t i = 0; members[i] != NULL; i++) {
+        const char *slash = strrchr(members[i], '/');
+        uint64_t sequence = g_ascii_strtoull(slash != NULL ? slash + 1 : members[i], NULL, 10);
+        PdRow row;
+        MbNext next = pd_catalog_find_sequence(extract->archive->catalog, sequence, &row, error);
+
+        if (next == MB_FAILED)
+            return false;
+        if (next == MB_END)
+            continue;
+        g_hash_table_add(*chosen, GUINT_TO_POINTER(row.member.segment));
+        pd_member_clear(&row.member);
+    }
+    return true;
+}
+
+static bool extract_segment(Extract *extract, const PdSegmentFile *file, uint64_t committed,
+                            GError **error)
+{
+    g_autofree char *path = g_build_filename(extract->archive->path, file->name, NULL);
+    PdScanVisitor visitor = {begin_message, take_data, end_message, extract};
+    /* Behind the last commit of the open segment a fetch may be writing. */
+    PdScanOptions options = {.until = file->place == PD_PLACE_OPEN ? committed : 0};
+    g_auto(PdScanResult) result = {0};
+
+    if (!pd_scan(path, file->number, &options, &visitor, &result, error))
+        return false;
+    if (result.damage != NULL)
+        fail(extract, file->name, result.damage);
+    else if (result.length < committed)
+        fail(extract, file->name, "truncated: shorter than the catalog says");
+    return !extract->in_message || drop_message(extract, error);
+}
+
 static bool extract_segments(Extract *extract, GError **error)
 {
     g_autoptr(GArray) files = pd_layout_segments(extract->archive->path, error);
-    PdScanVisitor visitor = {begin_message, take_data, end_message, extract};
-    guint32 last = 0;
+    g_autoptr(GArray) rows =
+        files != NULL ? pd_catalog_segments(extract->archive->catalog, error) : NULL;
+    g_autoptr(GHashTable) chosen = NULL;
 
-    for (guint i = 0; files != NULL && i < files->len; i++) {
-        const PdSegmentFile *file = &g_array_index(files, PdSegmentFile, i);
-        g_autofree char *path = g_build_filename(extract->archive->path, file->name, NULL);
-        PdScanOptions options = {0};
-        g_auto(PdScanResult) result = {0};
+    if (rows == NULL || !choose_segments(extract, &chosen, error))
+        return false;
+    for (guint i = 0; i < rows->len; i++) {
+        const PdSegmentRow *row = &g_array_index(rows, PdSegmentRow, i);
+        const PdSegmentFile *file = pd_layout_find(files, row->number);
 
-        if (file->number == last)
+        if (row->length == 0 ||
+            (chosen != NULL && !g_hash_table_contains(chosen, GUINT_TO_POINTER(row->number))))
             continue;
-        last = file->number;
-        if (!pd_scan(path, file->number, &options, &visitor, &result, error))
+        if (file == NULL) {
+            g_autofree char *name = pd_layout_sealed(row->number, ".*");
+
+            fail(extract, name, "the segment's file is missing");
+        } else if (!extract_segment(extract, file, row->length, error)) {
             return false;
-        if (result.damage != NULL)
-            fail(extract, file->name, result.damage);
-        if (extract->in_message && !drop_message(extract, error))
-            return false;
+        }
     }
-    return files != NULL;
+    return true;
 }
 
 static void tell_missing(Extract *extract)
