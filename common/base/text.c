@@ -32,7 +32,7 @@ void mb_text_append_printable(GString *out, const void *bytes, size_t length, si
         else if (c < 0x100)
             g_string_append_printf(out, "\\x%02x", c);
         else
-            g_string_append_printf(out, "\\u{%04x}", (guint) c);
+            g_string_append_printf(out, "\\u{%04x}", (guint)c);
         text += g_utf8_skip[(unsigned char)*text];
     }
     if (cut)

@@ -173,7 +173,8 @@ START_TEST(foreign_errors_have_an_exit_status)
     g_autoptr(GError) missing = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOENT, "x");
     g_autoptr(GError) full = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOSPC, "x");
     g_autoptr(GError) option = g_error_new_literal(G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "x");
-    g_autoptr(GError) other = g_error_new_literal(g_quark_from_static_string("g-other-quark"), 3, "x");
+    g_autoptr(GError) other =
+        g_error_new_literal(g_quark_from_static_string("g-other-quark"), 3, "x");
 
     ck_assert_int_eq(mb_exit_of(NULL), 0);
     ck_assert_int_eq(mb_exit_of(missing), 66);
