@@ -9,6 +9,7 @@
 #include <mailbatch/base/text.h>
 #include <mailbatch/net/idn.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,15 +36,27 @@ typedef struct {
     GString *failures; /* "address: reason" each */
 } Dial;
 
-bool mb_net_is_address(const char *host)
+size_t mb_net_parse_address(const char *host, uint8_t bytes[16])
 {
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
-    bool numeric = getaddrinfo(host, NULL, &hints, &list) == 0;
+    size_t length = 0;
 
-    if (list != NULL)
-        freeaddrinfo(list);
-    return numeric;
+    if (getaddrinfo(host, NULL, &hints, &list) != 0)
+        return 0;
+    if (list->ai_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)list->ai_addr;
+
+        length = sizeof(v4->sin_addr);
+        memcpy(bytes, &v4->sin_addr, length);
+    } else if (list->ai_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)list->ai_addr;
+
+        length = sizeof(v6->sin6_addr);
+        memcpy(bytes, &v6->sin6_addr, length);
+    }
+    freeaddrinfo(list);
+    return length;
 }
 
 char *mb_net_ascii_host(const char *host, GError **error)

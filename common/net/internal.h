@@ -49,9 +49,9 @@ struct MbTls {
 /* A host name as it goes on the wire: an IDN as A-labels, no final dot. The caller frees it. */
 char *mb_net_ascii_host(const char *host, GError **error);
 
-/* Whether `host` is a literal address, which has no SNI and is checked against the certificate's IP
- * names. */
-bool mb_net_is_address(const char *host);
+/* The octets of a literal address, 4 or 16, however it is written (127.1, ::1, fe80::1%lo); 0 when
+ * `host` is a name. */
+size_t mb_net_parse_address(const char *host, uint8_t bytes[16]);
 
 /* Sets name, numeric address and options of a connected socket. */
 MbStream *mb_stream_new_connected(int descriptor, const char *name);

@@ -183,25 +183,32 @@ static bool is_socket_empty(MbStream *stream, GError **error)
     return false;
 }
 
+/* Whom the certificate has to name: an address by its octets, whatever its spelling, or a host.
+ * False rather than no check at all. */
+static bool set_identity(MbStream *stream, const char *ascii)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(stream->ssl);
+    uint8_t address[16];
+    size_t length = mb_net_parse_address(ascii, address);
+
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (length > 0) /* it has no SNI (RFC 6066, 3) */
+        return X509_VERIFY_PARAM_set1_ip(param, address, length) == 1;
+    return ascii[0] != '\0' && X509_VERIFY_PARAM_set1_host(param, ascii, 0) == 1 &&
+           SSL_set_tlsext_host_name(stream->ssl, ascii) == 1;
+}
+
 static bool set_host(MbStream *stream, const char *host, GError **error)
 {
     g_autofree char *ascii = mb_net_ascii_host(host, error);
-    X509_VERIFY_PARAM *param = SSL_get0_param(stream->ssl);
     SSL_SESSION *session;
 
     if (ascii == NULL)
         return false;
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (mb_net_is_address(ascii)) {
-        /* An address has no SNI (RFC 6066, 3). A zone is not part of what a certificate names. */
-        char *zone = strchr(ascii, '%');
-
-        if (zone != NULL)
-            *zone = '\0';
-        X509_VERIFY_PARAM_set1_ip_asc(param, ascii);
-    } else {
-        SSL_set_tlsext_host_name(stream->ssl, ascii);
-        X509_VERIFY_PARAM_set1_host(param, ascii, 0);
+    if (!set_identity(stream, ascii)) {
+        g_set_error(error, MB_NET_ERROR, MB_ERROR_CONFIG,
+                    "%s: not a name that a certificate could be checked against", stream->name);
+        return false;
     }
     stream->session_key = g_strdup_printf("%s %s", stream->name, ascii);
     session = mb_tls_take_session(stream->tls, stream->session_key);
