@@ -131,6 +131,12 @@ START_TEST(domains_become_a_labels)
          "xn--strae-oqa.example"},
         {"\xFF.example", NULL},
         {"\xC3\xBC..example", NULL},
+        {"\xC3\xBC_x.example", "xn--_x-wka.example"},
+        {"a\xEF\xBC\xA0"
+         "b.example",
+         NULL},                                            /* a full-width @ */
+        {"a\xEF\xBC\x9E\xE3\x80\x80SIZE=1.example", NULL}, /* > and a blank */
+        {"\xE2\x84\x80.example", NULL},                    /* a/c in one character */
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
