@@ -5,8 +5,9 @@
 #include <mailbatch/login/sasl.h>
 #include <string.h>
 
-#define STEPS_MAX     16
-#define CHALLENGE_MAX 65536
+#define STEPS_MAX      16
+#define CHALLENGE_MAX  65536
+#define ITERATIONS_MAX 2000000 /* about two seconds; servers ask for some 10,000 */
 
 typedef struct {
     const char *name;
@@ -147,6 +148,16 @@ static char *protocol_error(const MbSasl *sasl, const char *problem, GError **er
     return NULL;
 }
 
+/* A SCRAM challenge (RFC 5802, 7: `r=…,s=…,i=count`) whose count would keep us busy for hours. */
+static bool is_too_costly(const char *challenge)
+{
+    gsize length = 0;
+    g_autofree guchar *text = g_base64_decode(challenge, &length);
+    const char *count = strstr((const char *)text, ",i=");
+
+    return count != NULL && g_ascii_strtoull(count + 3, NULL, 10) > ITERATIONS_MAX;
+}
+
 char *mb_sasl_step(MbSasl *sasl, const char *challenge, GError **error)
 {
     g_autofree char *trimmed = NULL;
@@ -161,6 +172,8 @@ char *mb_sasl_step(MbSasl *sasl, const char *challenge, GError **error)
     if (challenge != NULL) {
         if (strlen(challenge) > CHALLENGE_MAX)
             return protocol_error(sasl, "the server's challenge is too long", error);
+        if (is_too_costly(challenge))
+            return protocol_error(sasl, "the server asks for too many iterations", error);
         trimmed = g_strstrip(g_strdup(challenge));
     }
     code = gsasl_step64(sasl->session, trimmed, &response);

@@ -270,6 +270,26 @@ START_TEST(a_challenge_without_end_is_refused)
 }
 END_TEST
 
+START_TEST(a_challenge_that_costs_hours_is_refused)
+{
+    static const char *const counts[] = {"2000001", "4000000000", "99999999999999999999999"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(counts); i++) {
+        g_autoptr(MbSasl) sasl = start(NULL, true, "SCRAM-SHA-256", NULL);
+        g_autofree char *first = mb_sasl_step(sasl, NULL, NULL);
+        g_autofree char *first_text = decode(first);
+        g_autofree char *text =
+            g_strdup_printf("%sserver,s=%s,i=%s", strstr(first_text, "r="), SALT, counts[i]);
+        g_autofree char *challenge = encode(text);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_ptr_null(mb_sasl_step(sasl, challenge, &error));
+        ck_assert(g_error_matches(error, MB_LOGIN_ERROR, MB_ERROR_PROTOCOL));
+        ck_assert_msg(strstr(error->message, "iterations") != NULL, "%s", error->message);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("login-sasl");
@@ -288,6 +308,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_challenge_without_sense_is_refused, 0,
                         G_N_ELEMENTS(bad_challenges));
     tcase_add_test(tcase, a_challenge_without_end_is_refused);
+    tcase_add_test(tcase, a_challenge_that_costs_hours_is_refused);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
