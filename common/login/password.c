@@ -6,8 +6,11 @@
 #include <fcntl.h>
 #include <mailbatch/base/digest.h>
 #include <mailbatch/login/account.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,14 +19,29 @@
 
 extern char **environ;
 
-/* Reads until the end or until the buffer is full; the length, or -1 with errno. */
-static ssize_t read_all(int descriptor, char *buffer, size_t size)
+/* Reads until the end or until the buffer is full; the length, or -1 with errno. Once there is a
+ * whole line, also until `ended` (-1: none) is readable: what a command leaves running behind it
+ * may hold the pipe open for ever. */
+static ssize_t read_all(int descriptor, int ended, char *buffer, size_t size)
 {
     size_t total = 0;
 
     while (total < size) {
-        ssize_t got = read(descriptor, buffer + total, size - total);
+        bool has_line = memchr(buffer, '\n', total) != NULL;
+        struct pollfd entries[2] = {
+            {.fd = descriptor, .events = POLLIN},
+            {.fd = has_line ? ended : -1, .events = POLLIN},
+        };
+        ssize_t got;
 
+        if (poll(entries, 2, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return -1;
+        }
+        if (entries[0].revents == 0)
+            break;
+        got = read(descriptor, buffer + total, size - total);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -61,10 +79,11 @@ static char *take_first_line(char *buffer, size_t length, const char *source, GE
 }
 
 /* *all tells whether everything that was there has been read. */
-static char *finish_reading(int descriptor, const char *source, bool *all, GError **error)
+static char *finish_reading(int descriptor, int ended, const char *source, bool *all,
+                            GError **error)
 {
     char *buffer = g_malloc(SECRET_MAX);
-    ssize_t length = read_all(descriptor, buffer, SECRET_MAX);
+    ssize_t length = read_all(descriptor, ended, buffer, SECRET_MAX);
     int saved = errno;
     char *password = NULL;
 
@@ -107,9 +126,28 @@ static char *from_file(const char *path, GError **error)
         return NULL;
     }
     if (is_private(descriptor, path, error))
-        password = finish_reading(descriptor, path, &all, error);
+        password = finish_reading(descriptor, -1, path, &all, error);
     close(descriptor);
     return password;
+}
+
+/* A child that begins with SIGPIPE and SIGCHLD as shells expect them, and with nothing blocked. */
+static int spawn(pid_t *child, const posix_spawn_file_actions_t *actions, char *const argv[])
+{
+    posix_spawnattr_t attributes;
+    sigset_t signals;
+    int code;
+
+    posix_spawnattr_init(&attributes);
+    sigemptyset(&signals);
+    posix_spawnattr_setsigmask(&attributes, &signals);
+    sigaddset(&signals, SIGPIPE);
+    sigaddset(&signals, SIGCHLD);
+    posix_spawnattr_setsigdefault(&attributes, &signals);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    code = posix_spawn(child, "/bin/sh", actions, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    return code;
 }
 
 /* Starts `/bin/sh -c command` with its output in a pipe; 0 or an errno. */
@@ -124,7 +162,7 @@ static int start(const char *command, pid_t *child, int *output)
         return errno;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    code = posix_spawn(child, "/bin/sh", &actions, NULL, argv, environ);
+    code = spawn(child, &actions, argv);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     if (code == 0)
@@ -142,6 +180,9 @@ static bool finish(pid_t child, const char *source, GError **error)
     do {
         done = waitpid(child, &status, 0);
     } while (done < 0 && errno == EINTR);
+    /* Where SIGCHLD is ignored nobody can tell how it ended: its output decides. */
+    if (done < 0 && errno == ECHILD)
+        return true;
     if (done == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     if (done == child && WIFSIGNALED(status))
@@ -160,6 +201,7 @@ static char *from_command(const char *command, const char *identity, GError **er
     char *password;
     pid_t child = -1;
     int output = -1;
+    int ended;
     int code = start(command, &child, &output);
     g_autoptr(GError) failure = NULL;
     bool all = true;
@@ -169,8 +211,11 @@ static char *from_command(const char *command, const char *identity, GError **er
                     source, g_strerror(code));
         return NULL;
     }
-    password = finish_reading(output, source, &all, &failure);
+    ended = pidfd_open(child, 0);
+    password = finish_reading(output, ended, source, &all, &failure);
     close(output);
+    if (ended >= 0)
+        close(ended);
     /* Who is still writing when nobody reads any more ends by SIGPIPE: that is our doing. */
     if (!finish(child, source, all ? error : NULL) && all) {
         mb_wipe_free(password);

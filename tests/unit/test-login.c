@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <mailbatch/base/digest.h>
 #include <mailbatch/login/account.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -197,6 +198,8 @@ static const EvalRow eval_rows[] = {
     {"printf 'secret\\n'; head -c 1000 /dev/zero", "secret", NULL},
     {"head -c 60000 /dev/zero | tr '\\0' x", "x*60000", NULL},
     {"echo secret; yes", "secret", NULL},
+    {"echo secret; sleep 60 &", "secret", NULL}, /* it keeps the pipe open */
+    {"{ sleep 0.1; echo secret; } &", "secret", NULL},
     {"true # secret", NULL, "the first line is empty"},
     {"echo secret; exit 3", NULL, "the command failed with exit status 3"},
     {"echo secret; kill -9 $$", NULL, "the command was ended by signal 9"},
@@ -232,6 +235,44 @@ START_TEST(a_command_prints_the_password)
 }
 END_TEST
 
+START_TEST(a_command_is_heard_although_sigchld_is_ignored)
+{
+    g_autoptr(MbAccount) account = mb_account_new(MB_SERVICE_SMTP);
+    g_autoptr(GError) error = NULL;
+    char *password;
+
+    ck_assert_ptr_ne(signal(SIGCHLD, SIG_IGN), SIG_ERR);
+    account->passwordeval = g_strdup("echo secret");
+    password = mb_account_password(account, &error);
+    ck_assert_msg(password != NULL, "%s", error != NULL ? error->message : "");
+    ck_assert_str_eq(password, "secret");
+    mb_wipe_free(password);
+}
+END_TEST
+
+/* What is blocked or ignored is inherited: Ctrl-C would not end the command, nor a broken pipe. */
+START_TEST(a_command_begins_with_the_usual_signals)
+{
+    static const char *const commands[] = {"kill -INT $$; echo secret",
+                                           "kill -PIPE $$; echo secret"};
+    sigset_t blocked;
+
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    ck_assert_int_eq(sigprocmask(SIG_BLOCK, &blocked, NULL), 0);
+    ck_assert_ptr_ne(signal(SIGPIPE, SIG_IGN), SIG_ERR);
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
+        g_autoptr(MbAccount) account = mb_account_new(MB_SERVICE_SMTP);
+        g_autoptr(GError) error = NULL;
+
+        account->passwordeval = g_strdup(commands[i]);
+        ck_assert_msg(mb_account_password(account, &error) == NULL, "%s", commands[i]);
+        ck_assert_msg(strstr(error->message, "ended by signal") != NULL, "%s: %s", commands[i],
+                      error->message);
+    }
+}
+END_TEST
+
 START_TEST(without_a_source_there_is_no_password)
 {
     g_autoptr(MbAccount) account = mb_account_new(MB_SERVICE_SMTP);
@@ -259,6 +300,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_password_file_holds_it_in_its_first_line, 0,
                         G_N_ELEMENTS(file_rows));
     tcase_add_loop_test(tcase, a_command_prints_the_password, 0, G_N_ELEMENTS(eval_rows));
+    tcase_add_test(tcase, a_command_is_heard_although_sigchld_is_ignored);
+    tcase_add_test(tcase, a_command_begins_with_the_usual_signals);
     tcase_add_test(tcase, without_a_source_there_is_no_password);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
