@@ -267,11 +267,8 @@ static bool visit_rows(MbStatement *statement, PdRowVisit visit, void *user, GEr
 
 static bool collect(void *user, const PdRow *row, GError **error)
 {
-    PdMember copy = row->member;
-
     (void)error;
-    copy.uidl = g_strdup(row->member.uidl);
-    g_array_append_val((GArray *)user, copy);
+    pd_members_add(user, &row->member);
     return true;
 }
 

@@ -62,7 +62,7 @@ bool pd_catalog_set_length(PdCatalog *catalog, guint32 number, uint64_t length, 
  * that began before it. */
 bool pd_catalog_add(PdCatalog *catalog, const PdMember *member, GError **error);
 
-/* Fills `lost` (PdMember, cleared by its owner) with the messages of a segment that end beyond
+/* Fills `lost` (of pd_members_new()) with the messages of a segment that end beyond
  * `length`. */
 bool pd_catalog_beyond(PdCatalog *catalog, guint32 segment, uint64_t length, GArray *lost,
                        GError **error);

@@ -23,6 +23,27 @@ void pd_member_clear(PdMember *member)
     g_clear_pointer(&member->uidl, g_free);
 }
 
+static void clear_item(void *item)
+{
+    pd_member_clear(item);
+}
+
+GArray *pd_members_new(void)
+{
+    GArray *members = g_array_new(FALSE, FALSE, sizeof(PdMember));
+
+    g_array_set_clear_func(members, clear_item);
+    return members;
+}
+
+void pd_members_add(GArray *members, const PdMember *member)
+{
+    PdMember copy = *member;
+
+    copy.uidl = g_strdup(member->uidl);
+    g_array_append_val(members, copy);
+}
+
 static int64_t path_time(int64_t mtime)
 {
     return mtime < 0 || mtime > TIME_MAX ? 0 : mtime;

@@ -33,6 +33,10 @@ typedef struct {
 void pd_member_clear(PdMember *member);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PdMember, pd_member_clear)
 
+/* An array of members that owns their strings, and a copy put into it. */
+GArray *pd_members_new(void);
+void pd_members_add(GArray *members, const PdMember *member);
+
 /* "msgs/2026/11/000000042-0123456789abcdef.eml" */
 void pd_member_path(const PdMember *member, char path[PD_MEMBER_PATH_MAX]);
 

@@ -10,11 +10,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static void clear_member(void *item)
-{
-    pd_member_clear(item);
-}
-
 static PdArchive *new_archive(const char *path)
 {
     PdArchive *archive = g_new0(PdArchive, 1);
@@ -26,10 +21,8 @@ static PdArchive *new_archive(const char *path)
     archive->batch_messages = PD_BATCH_MESSAGES;
     archive->spool = pd_spool_new(open_folder);
     archive->header = g_string_sized_new(2048);
-    archive->pending = g_array_new(FALSE, FALSE, sizeof(PdMember));
-    g_array_set_clear_func(archive->pending, clear_member);
-    archive->lost = g_array_new(FALSE, FALSE, sizeof(PdMember));
-    g_array_set_clear_func(archive->lost, clear_member);
+    archive->pending = pd_members_new();
+    archive->lost = pd_members_new();
     archive->copies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     archive->proven = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     archive->notes = g_ptr_array_new_with_free_func(g_free);

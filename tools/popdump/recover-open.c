@@ -21,11 +21,6 @@ typedef struct {
     uint64_t bad;
 } Tail;
 
-static void clear_member(void *item)
-{
-    pd_member_clear(item);
-}
-
 static bool sort_member(void *user, const PdMember *member, PdScanState state, const char *problem,
                         GError **error)
 {
@@ -34,10 +29,7 @@ static bool sort_member(void *user, const PdMember *member, PdScanState state, c
     (void)problem;
     (void)error;
     if (state == PD_SCAN_WHOLE) {
-        PdMember copy = *member;
-
-        copy.uidl = g_strdup(member->uidl);
-        g_array_append_val(tail->members, copy);
+        pd_members_add(tail->members, member);
     } else {
         tail->bad++;
         tail->first_bad = MIN(tail->first_bad, member->offset);
@@ -232,14 +224,13 @@ bool pd_recover_open_segment(PdArchive *archive, guint32 number, uint64_t commit
 {
     g_autofree char *name = pd_layout_open(number);
     g_autofree char *path = g_build_filename(archive->path, name, NULL);
-    g_autoptr(GArray) members = g_array_new(FALSE, FALSE, sizeof(PdMember));
+    g_autoptr(GArray) members = pd_members_new();
     Tail tail = {members, G_MAXUINT64, 0};
     int descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     struct stat status;
     uint64_t size;
     bool good;
 
-    g_array_set_clear_func(members, clear_member);
     if (descriptor < 0 || fstat(descriptor, &status) != 0) {
         mb_file_set_error(error, path, "cannot open", errno);
         if (descriptor >= 0)

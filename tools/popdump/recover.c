@@ -104,25 +104,18 @@ static bool enter_lost(PdArchive *archive, const PdMember *member, GError **erro
     return pd_archive_enter_line(archive, error);
 }
 
-static void clear_member(void *item)
-{
-    pd_member_clear(item);
-}
-
-static void count_lost(PdArchive *archive, GArray *lost)
+static void count_lost(PdArchive *archive, const GArray *lost)
 {
     archive->recovery.lost += lost->len;
-    g_array_append_vals(archive->lost, lost->data, lost->len);
-    /* The strings went along. */
-    g_array_set_clear_func(lost, NULL);
+    for (guint i = 0; i < lost->len; i++)
+        pd_members_add(archive->lost, &g_array_index(lost, PdMember, i));
 }
 
 bool pd_recover_lose(PdArchive *archive, guint32 number, uint64_t length, GError **error)
 {
-    g_autoptr(GArray) lost = g_array_new(FALSE, FALSE, sizeof(PdMember));
+    g_autoptr(GArray) lost = pd_members_new();
     bool good = true;
 
-    g_array_set_clear_func(lost, clear_member);
     if (!pd_catalog_beyond(archive->catalog, number, length, lost, error) ||
         !pd_catalog_begin(archive->catalog, error))
         return false;
@@ -150,9 +143,8 @@ bool pd_recover_lose(PdArchive *archive, guint32 number, uint64_t length, GError
 static bool miss_segment(PdArchive *archive, const PdSegmentRow *row, GError **error)
 {
     guint32 number = row->number;
-    g_autoptr(GArray) lost = g_array_new(FALSE, FALSE, sizeof(PdMember));
+    g_autoptr(GArray) lost = pd_members_new();
 
-    g_array_set_clear_func(lost, clear_member);
     if (!pd_catalog_beyond(archive->catalog, number, 0, lost, error))
         return false;
     if (lost->len > 0)
@@ -187,10 +179,7 @@ static bool adopt_whole(void *user, const PdMember *member, PdScanState state, c
     (void)problem;
     (void)error;
     if (state == PD_SCAN_WHOLE) {
-        PdMember copy = *member;
-
-        copy.uidl = g_strdup(member->uidl);
-        g_array_append_val(adoption->members, copy);
+        pd_members_add(adoption->members, member);
     } else {
         adoption->bad++;
     }
@@ -203,13 +192,12 @@ static bool adopt_sealed(PdArchive *archive, const PdSegmentFile *file, uint64_t
                          GError **error)
 {
     g_autofree char *path = g_build_filename(archive->path, file->name, NULL);
-    g_autoptr(GArray) members = g_array_new(FALSE, FALSE, sizeof(PdMember));
+    g_autoptr(GArray) members = pd_members_new();
     Adoption adoption = {members, 0};
     PdScanVisitor visitor = {.end = adopt_whole, .user = &adoption};
     PdScanOptions options = {.from = committed};
     g_auto(PdScanResult) result = {0};
 
-    g_array_set_clear_func(members, clear_member);
     if (!pd_scan(path, file->number, &options, &visitor, &result, error))
         return false;
     archive->recovery.damaged += adoption.bad;
