@@ -7,7 +7,7 @@ cd "$MB_SOURCE"
 if need_program "clang-format" clang-format; then
     case_begin "clang-format changes nothing"
     mapfile -d '' sources < <(find common include tools tests -name '*.[ch]' \
-        -not -path 'tests/data/*' -not -path 'tests/fuzz/*' -print0)
+        -not -path 'tests/data/*' -not -path 'tests/fuzz/corpus/*' -print0)
     expect_exit 0 clang-format --dry-run --Werror --ferror-limit=1 "${sources[@]}"
     case_begin "clang-format is asked for real"
     printf 'int  f( ){return 1;}\n' >"$T/a.c"
@@ -26,10 +26,18 @@ if need_program "manuals" mandoc; then
     for tool in mmerge popdump mparse mailsink; do
         manual=tools/$tool/$tool.1
         case_begin "$manual"
-        # A style note is a finding as well: mandoc's exit code is 0 for it, its output is not.
-        expect_exit 0 mandoc -Tlint "$manual"
-        expect_equal "mandoc's words" "" "$(cat "$T/out")"
+        # Which other manuals are installed is the machine's affair.
+        mandoc -Tlint "$manual" 2>&1 | grep -E "^mandoc: $manual" |
+            grep -vF "referenced manual not found" >"$T/findings" || true
+        expect_equal "mandoc's words" "" "$(cat "$T/findings")"
     done
+fi
+
+if need_program "a manual with a mistake" mandoc; then
+    case_begin "a manual with a mistake is found"
+    printf '.Dd November 23, 2026\n.Dt A 1\n.Os\n.Sh NAME\n.Nm a\n.Bogus\n' >"$T/a.1"
+    mandoc -Tlint "$T/a.1" >"$T/findings" 2>&1 || true
+    expect_line "mandoc: $T/a.1:6:" "$T/findings"
 fi
 
 if need_program "shell scripts" shellcheck; then
