@@ -209,12 +209,12 @@ static void close_by_reply(MbSmtpSession *session, MbSmtpStage at, const char *p
 }
 
 /* After a 421: replies to what was handed over may still come, so long as somebody's fate hangs on
- * them. */
+ * them; that of the message with the 421 too, when only a recipient of it got that. */
 static bool awaits_late_replies(const MbSmtpSession *session)
 {
     for (guint i = 0; i < session->slots_count; i++) {
         const MbSmtpSlot *slot = mb_smtp_slot(session, i);
-        if (slot->unanswered > 0 && !slot->cut && slot->end_at <= session->outbox.written)
+        if (slot->unanswered > 0 && slot->end_at <= session->outbox.written)
             return true;
     }
     return false;

@@ -391,6 +391,23 @@ static const Dialogue dialogues[] = {
             "2 accepted at the end of the message by 250: 250\nclosed at RCPT by 421: temporary\n",
     },
     {
+        .name = "421 to a recipient of a message handed over, and that accepted after all",
+        .messages = {"a@x.test>b@y.test,c@y.test|one\n"},
+        .script = CHUNKED "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC RCPT TO:<c@y.test>\n"
+                          "C BDAT 5 LAST\nC one\nS 250 ok\nS 250 ok\nS 421 not you\nS 250 queued",
+        .want = "ready\nend 1\n1 accepted at the end of the message by 250: 250 421\n"
+                "closed at RCPT by 421: temporary\n",
+        .statement = "M-24",
+    },
+    {
+        .name = "421 to a recipient of a message handed over, then the end: deferred",
+        .messages = {"a@x.test>b@y.test,c@y.test|one\n"},
+        .script = CHUNKED "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC RCPT TO:<c@y.test>\n"
+                          "C BDAT 5 LAST\nC one\nS 250 ok\nS 250 ok\nS 421 not you\nX close",
+        .want = "ready\nend 1\n1 refused at RCPT by 421: 250 421\n"
+                "closed at RCPT by 421: temporary\n",
+    },
+    {
         .name = "421 out of the blue, between messages",
         .script = PIPED "S 421 4.4.2 idle too long",
         .want = "ready\nclosed at MAIL by 421: temporary\n",
