@@ -22,6 +22,7 @@ struct MbSmtpReplyParser {
     char enhanced[ENHANCED_SIZE];
     MbSmtpReply reply; /* points into the two above */
     guint n_lines;     /* of the reply that has begun */
+    size_t octets;     /* taken since the reply before */
     bool complete;     /* `reply` was handed out: the next line begins another */
     void (*trace)(void *user, const char *line, size_t length);
     void *trace_user;
@@ -203,9 +204,19 @@ MbNext mb_smtp_reply_parser_push(MbSmtpReplyParser *parser, const void *bytes, s
     while (at < length) {
         MbLine line;
         bool complete = false;
+        size_t took;
         int done;
 
-        at += mb_lines_push(parser->lines, (const char *)bytes + at, length - at, &line, &complete);
+        took =
+            mb_lines_push(parser->lines, (const char *)bytes + at, length - at, &line, &complete);
+        at += took;
+        parser->octets += took;
+        if (parser->octets > MB_SMTP_REPLY_MAX) {
+            *used = at;
+            g_set_error(error, MB_SMTP_ERROR, MB_ERROR_PROTOCOL,
+                        "a reply without an end: over %u octets", MB_SMTP_REPLY_MAX);
+            return MB_FAILED;
+        }
         if (!complete)
             break;
         if (parser->trace != NULL)
@@ -214,6 +225,7 @@ MbNext mb_smtp_reply_parser_push(MbSmtpReplyParser *parser, const void *bytes, s
         if (done == 0)
             continue;
         *used = at;
+        parser->octets = 0;
         if (done < 0)
             return MB_FAILED;
         *reply = &parser->reply;

@@ -86,7 +86,7 @@ START_TEST(a_reply_is_the_same_split_anywhere)
 }
 END_TEST
 
-START_TEST(a_reply_without_end_stays_small)
+START_TEST(a_reply_without_end_stays_small_and_ends)
 {
     g_autoptr(MbSmtpReplyParser) parser = mb_smtp_reply_parser_new();
     g_autoptr(GString) out = g_string_new(NULL);
@@ -94,11 +94,18 @@ START_TEST(a_reply_without_end_stays_small)
 
     memset(block, 'x', 100000);
     push_all(parser, "250 ", 4, out);
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 10; i++)
         push_all(parser, block, 100000, out);
     push_all(parser, "\r\n354 go\r\n", 10, out);
     ck_assert_uint_le(out->len, MB_SMTP_REPLY_LINE_MAX + 32);
     ck_assert(g_str_has_suffix(out->str, ";354||go;"));
+
+    g_string_truncate(out, 0);
+    for (int i = 0; i < 10; i++)
+        push_all(parser, block, 100000, out);
+    ck_assert_str_eq(out->str, "");
+    push_all(parser, block, 100000, out);
+    ck_assert_str_eq(out->str, "!");
 
     g_string_truncate(out, 0);
     for (int i = 0; i < 100 && strchr(out->str, '!') == NULL; i++)
@@ -314,7 +321,7 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_reply_is_the_same_split_anywhere, 0, G_N_ELEMENTS(reply_rows));
-    tcase_add_test(tcase, a_reply_without_end_stays_small);
+    tcase_add_test(tcase, a_reply_without_end_stays_small_and_ends);
     tcase_add_test(tcase, a_reply_is_shown_on_one_line);
     tcase_add_test(tcase, an_address_is_one_or_none);
     tcase_add_test(tcase, content_arrives_whatever_its_segments_and_writes);

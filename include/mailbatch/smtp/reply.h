@@ -23,8 +23,9 @@ GQuark mb_smtp_error_quark(void);
 #define MB_SMTP_REPLY_LINE_MAX                                                                     \
     16384 /* octets kept of a line, the rest is dropped: a SASL challenge has up to 12,288         \
              (RFC 4954, 4) */
-#define MB_SMTP_REPLY_TEXT_MAX  65536 /* octets of text kept of a reply; the rest is dropped */
-#define MB_SMTP_REPLY_LINES_MAX 128   /* lines of a reply; more is a protocol error */
+#define MB_SMTP_REPLY_TEXT_MAX  65536      /* octets of text kept of a reply; the rest is dropped */
+#define MB_SMTP_REPLY_LINES_MAX 128        /* lines of a reply; more is a protocol error */
+#define MB_SMTP_REPLY_MAX       (1U << 20) /* octets of a reply at all; more is a protocol error */
 
 typedef struct {
     int code;       /* 220 … 599 */
