@@ -78,6 +78,25 @@ case_begin "a reader that goes away"
 (set +o pipefail && "$mparse" -f json whole.tar.gz whole.tar.gz 2>"$T/err" | head -c 1 >"$T/out")
 expect_equal "bytes read" 1 "$(wc -c <"$T/out")"
 
+case_begin "an interrupt: the message in hand is finished, the output file is not made"
+catches_interrupts()
+{
+    (((16#$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") & 2) != 0))
+}
+mkfifo pipe
+"$mparse" -o interrupted - <pipe 2>"$T/err" &
+reader=$!
+exec 9>pipe
+wait_for catches_interrupts "$reader"
+cat good.eml >&9
+kill -INT "$reader"
+exec 9>&-
+code=0
+wait "$reader" || code=$?
+expect_equal "exit code" 2 "$code"
+expect_line "interrupted: the output is not complete" "$T/err"
+expect_missing interrupted interrupted.??????
+
 # --- hostile structure ---------------------------------------------------------------------------
 
 case_begin "a header line without colon of any length: later mails are kept"

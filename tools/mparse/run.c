@@ -9,6 +9,7 @@
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/progress.h>
 #include <mailbatch/base/text.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,23 @@ typedef struct {
     MpSummary summary;
     int missing; /* exit status of a PATH that could not be opened, or 0 */
 } Run;
+
+/* Ctrl-C once: the message in hand is finished, then the run ends. Twice: at once. */
+static volatile sig_atomic_t stop_asked;
+
+static void ask_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+    const struct sigaction action = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
 
 /* Says what could not be read, and goes on. */
 static void report_failure(Run *run, const GError *error)
@@ -195,7 +213,7 @@ static bool do_path(Run *run, const char *path, GError **error)
         return true;
     }
     choose_printer(run, source);
-    while ((next = mb_source_next(source, &item, &problem)) != MB_END) {
+    while (!stop_asked && (next = mb_source_next(source, &item, &problem)) != MB_END) {
         if (next == MB_FAILED) {
             report_failure(run, problem);
             is_missing = g_error_matches(problem, MB_SOURCE_ERROR, MB_ERROR_NO_INPUT);
@@ -206,6 +224,8 @@ static bool do_path(Run *run, const char *path, GError **error)
         mb_progress_update(run->progress, run->summary.messages, mb_source_bytes_in(source));
     }
     run->summary.bytes_in += mb_source_bytes_in(source);
+    if (stop_asked)
+        return true;
     if (run->summary.messages + run->summary.others > before)
         return true;
     if (is_missing)
@@ -250,7 +270,7 @@ static int exit_status(const Run *run)
 {
     if (run->missing != 0)
         return run->missing;
-    if (run->summary.failures > 0 || run->summary.limits != 0)
+    if (run->summary.failures > 0 || run->summary.limits != 0 || stop_asked)
         return MB_EXIT_PARTIAL;
     return run->summary.defective > 0 ? MB_EXIT_DEFECTS : MB_EXIT_OK;
 }
@@ -262,6 +282,10 @@ static bool finish(Run *run, GError **error)
         run->printer->summary(run->printer, &run->summary, mp_output_buffer(run->output));
     if (run->extract != NULL && !mp_extract_finish(run->extract, error))
         return false;
+    if (stop_asked) {
+        mb_log_error("interrupted: the output is not complete");
+        return run->options->output != NULL || mp_output_finish(run->output, error);
+    }
     if (run->missing != 0 && run->summary.messages + run->summary.others == 0)
         return true; /* nothing came of it: a file that was there stays */
     return mp_output_finish(run->output, error);
@@ -279,7 +303,7 @@ static bool do_all(Run *run, GError **error)
         if (run->extract == NULL)
             return false;
     }
-    for (char **path = options->paths; *path != NULL; path++) {
+    for (char **path = options->paths; *path != NULL && !stop_asked; path++) {
         if (!do_path(run, *path, error))
             return false;
     }
@@ -292,6 +316,7 @@ int mp_run(const MpOptions *options)
     g_autoptr(GError) error = NULL;
     int status;
 
+    catch_signals();
     mb_budget_init(&run.budget, &options->limits);
     run.walk = mp_walk_new(&options->limits);
     run.progress = mb_progress_new("messages", 0);
