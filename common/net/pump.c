@@ -164,24 +164,29 @@ static bool has_output(MbPump *pump)
     return pump->write_error == NULL && pump->ops->output(pump->session, &part, 1) > 0;
 }
 
-/* Counts what was waited; false when that was too long. */
-static bool count_waiting(MbPump *pump, gint64 waited_ms, bool reading, GError **error)
+static void count_waiting(MbPump *pump, gint64 waited_ms, bool reading)
 {
     if (!expects(pump)) {
         pump->silent_ms = 0;
         pump->measured_ms = 0;
         pump->measured_bytes = 0;
-        return true;
+        return;
     }
     pump->silent_ms += waited_ms;
+    if (reading)
+        pump->measured_ms += waited_ms;
+}
+
+/* False when what was waited in vain is too long. */
+static bool check_clocks(MbPump *pump, GError **error)
+{
+    if (!expects(pump))
+        return true;
     if (pump->silent_ms >= pump->options.idle_ms) {
         g_set_error(error, MB_NET_ERROR, MB_ERROR_TEMPORARY, "%s: no answer within %u s",
                     mb_stream_name(pump->stream), (pump->options.idle_ms + 999) / 1000);
         return false;
     }
-    if (!reading)
-        return true;
-    pump->measured_ms += waited_ms;
     if (pump->measured_ms < pump->options.throughput_ms)
         return true;
     if (pump->measured_bytes * 1000 / (guint64)pump->measured_ms < pump->options.min_bytes_per_s) {
@@ -210,7 +215,7 @@ static bool wait_for_work(MbPump *pump, int wait_ms, int wake, GError **error)
     int ready;
 
     if (pump->options.min_bytes_per_s > 0 && reading)
-        limit = MIN(limit, (gint64)pump->options.throughput_ms - pump->measured_ms);
+        limit = MIN(limit, MAX((gint64)pump->options.throughput_ms - pump->measured_ms, 0));
     if (!expects(pump))
         limit = G_MAXINT;
     if (wait_ms >= 0)
@@ -223,13 +228,18 @@ static bool wait_for_work(MbPump *pump, int wait_ms, int wake, GError **error)
                     mb_stream_name(pump->stream), g_strerror(errno));
         return false;
     }
+    /* Stopped (Ctrl-Z), we look late: that is not the peer's silence. */
+    count_waiting(pump, MIN(mb_net_now_ms() - began, limit), reading);
+    if (ready < 0)
+        return true;
     if (ready > 0 && entries[0].revents != 0) {
         /* TLS may need either direction for the other: let both be tried. */
         if (mb_stream_is_tls(pump->stream) || (entries[0].revents & ~POLLIN) != 0)
             pump->write_blocked = false;
         pump->maybe_readable = true;
+        return true; /* however late it is: what has come is looked at first */
     }
-    return count_waiting(pump, mb_net_now_ms() - began, reading, error);
+    return check_clocks(pump, error);
 }
 
 /* Writing failed: whatever the peer said last is still read, then the failure is told. */

@@ -15,9 +15,11 @@ typedef struct {
     size_t got;
     bool ended;
     bool cut;
-    bool quiet;   /* expects nothing */
-    bool stopped; /* wants no input */
+    bool quiet;      /* expects nothing */
+    guint dawdle_ms; /* we look that much later than we wanted to */
+    bool stopped;    /* wants no input */
     GString *text;
+    const size_t *told; /* octets that before_write() was told of */
 } Counter;
 
 static const uint8_t zeros[65536];
@@ -61,6 +63,8 @@ static void counter_wrote(void *session, size_t length)
 
     counter->written += length;
     ck_assert_uint_le(counter->written, counter->to_write);
+    if (counter->told != NULL)
+        ck_assert_uint_le(counter->written, *counter->told);
 }
 
 static bool counter_wants_input(void *session)
@@ -70,7 +74,10 @@ static bool counter_wants_input(void *session)
 
 static bool counter_expects(void *session)
 {
-    return !((Counter *)session)->quiet;
+    Counter *counter = session;
+
+    g_usleep(counter->dawdle_ms * 1000);
+    return !counter->quiet;
 }
 
 static const MbSessionOps counter_ops = {
@@ -217,6 +224,48 @@ START_TEST(no_clock_runs_while_nothing_is_expected)
 }
 END_TEST
 
+START_TEST(what_has_come_counts_however_late_we_look)
+{
+    const MbPumpOptions options = {.idle_ms = 20};
+    g_autoptr(GError) error = NULL;
+    Fixture fixture;
+
+    set_up(&fixture, &options);
+    ck_assert_int_eq(mb_pump_step(fixture.pump, 0, -1, NULL), MB_NEXT);
+    fixture.counter.dawdle_ms = 50;
+    ck_assert_int_eq(send(fixture.peer, "250 ok\r\n", 8, 0), 8);
+    for (int i = 0; i < 2 && fixture.counter.got == 0; i++)
+        ck_assert_msg(mb_pump_step(fixture.pump, -1, -1, &error) == MB_NEXT, "%s",
+                      error != NULL ? error->message : "ended");
+    ck_assert_uint_eq(fixture.counter.got, 8);
+    tear_down(&fixture);
+    statement("M-24");
+}
+END_TEST
+
+/* One octet at a time, either way, each well within the limit that they exceed together. */
+START_TEST(any_octet_restarts_the_idle_clock)
+{
+    const MbPumpOptions options = {.idle_ms = 400};
+    Fixture fixture;
+
+    for (int ours = 0; ours < 2; ours++) {
+        set_up(&fixture, &options);
+        for (int i = 0; i < 6; i++) {
+            gint64 until = g_get_monotonic_time() + 100 * 1000;
+
+            while (g_get_monotonic_time() < until)
+                ck_assert_int_eq(mb_pump_step(fixture.pump, 10, -1, NULL), MB_NEXT);
+            if (ours == 0)
+                ck_assert_int_eq(send(fixture.peer, "x", 1, 0), 1);
+            else
+                fixture.counter.to_write++;
+        }
+        tear_down(&fixture);
+    }
+}
+END_TEST
+
 static void *trickling_peer(void *user)
 {
     int descriptor = *(int *)user;
@@ -330,6 +379,24 @@ START_TEST(a_no_before_the_write_lets_nothing_out)
 }
 END_TEST
 
+/* The mark of a message's end is set by what is told: less than was offered, and it comes late. */
+START_TEST(no_write_takes_more_than_was_told)
+{
+    Guard guard = {.answer = true};
+    const MbPumpOptions options = {.before_write = guard_write, .user = &guard};
+    int size = 8 * 1024 * 1024;
+    Fixture fixture;
+
+    set_up(&fixture, &options);
+    setsockopt(mb_stream_descriptor(fixture.stream), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    fixture.counter.to_write = sizeof(zeros) * 4 + 1;
+    fixture.counter.told = &guard.told;
+    mb_pump_step(fixture.pump, 0, -1, NULL);
+    ck_assert_uint_gt(fixture.counter.written, 0);
+    tear_down(&fixture);
+}
+END_TEST
+
 START_TEST(a_wake_ends_the_wait)
 {
     Fixture fixture;
@@ -373,11 +440,14 @@ int main(void)
     tcase_add_test(tcase, silence_ends_in_a_timeout);
     tcase_add_test(tcase, silence_is_counted_over_short_waits);
     tcase_add_test(tcase, no_clock_runs_while_nothing_is_expected);
+    tcase_add_test(tcase, what_has_come_counts_however_late_we_look);
+    tcase_add_test(tcase, any_octet_restarts_the_idle_clock);
     tcase_add_test(tcase, a_trickle_below_the_minimum_ends_in_a_timeout);
     tcase_add_test(tcase, what_the_peer_said_last_is_read_although_writing_fails);
     tcase_add_test(tcase, an_orderly_end_is_no_failure);
     tcase_add_test(tcase, each_write_is_told_before_it_happens);
     tcase_add_test(tcase, a_no_before_the_write_lets_nothing_out);
+    tcase_add_test(tcase, no_write_takes_more_than_was_told);
     tcase_add_test(tcase, a_wake_ends_the_wait);
     tcase_add_test(tcase, a_session_that_wants_no_input_gets_none);
     suite_add_tcase(suite, tcase);
