@@ -206,6 +206,11 @@ static bool stls_reply(MbPop3Session *session, const MbPop3Reply *reply, MbPop3E
         mb_pop3_close_nonsense(session, reply, "to STLS");
         return false;
     }
+    if (session->written < session->out->len) {
+        mb_pop3_close(session, MB_ERROR_PROTOCOL,
+                      "TLS not started: the go-ahead came before STLS was sent");
+        return false;
+    }
     session->phase = PHASE_HANDSHAKE;
     if (session->in_length > 0) {
         mb_pop3_refuse_surplus(session);

@@ -392,6 +392,22 @@ START_TEST(stls_is_all_or_nothing)
 }
 END_TEST
 
+/* Whoever answers before the question may be in the middle, and knows what we always ask. */
+START_TEST(a_go_ahead_before_stls_is_refused)
+{
+    MbPop3Options options = {.server_name = "h", .user = "u", .password = "p", .start_tls = true};
+    g_autoptr(MbPop3Session) session = mb_pop3_session_new(&options, NULL);
+    const char *said = "+OK hello\r\n+OK\r\nSTLS\r\n.\r\n+OK begin\r\n";
+    MbPop3Event event;
+
+    mb_pop3_session_ops.input(session, said, strlen(said));
+    ck_assert_int_eq(mb_pop3_session_next_event(session, &event), MB_NEXT);
+    ck_assert_int_eq(event.kind, MB_POP3_EVENT_CLOSED);
+    ck_assert_int_eq(event.error->code, MB_ERROR_PROTOCOL);
+    statement("P-9");
+}
+END_TEST
+
 START_TEST(a_token_too_long_for_a_command_waits_for_its_turn)
 {
     g_autofree char *token = g_strnfill(4096, 'x');
@@ -535,6 +551,7 @@ int main(void)
     tcase_add_test(tcase, every_refused_login_says_why);
     tcase_add_test(tcase, every_bad_greeting_says_what_came);
     tcase_add_test(tcase, stls_is_all_or_nothing);
+    tcase_add_test(tcase, a_go_ahead_before_stls_is_refused);
     tcase_add_test(tcase, a_token_too_long_for_a_command_waits_for_its_turn);
     tcase_add_test(tcase, challenges_come_to_an_end);
     tcase_add_test(tcase, endless_input_ends);
