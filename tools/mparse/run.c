@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     const MpOptions *options;
@@ -319,6 +320,9 @@ int mp_run(const MpOptions *options)
     catch_signals();
     mb_budget_init(&run.budget, &options->limits);
     run.walk = mp_walk_new(&options->limits);
+    /* A progress line would stand in the middle of what is printed. */
+    if (options->output == NULL && isatty(STDOUT_FILENO))
+        mb_progress_hide();
     run.progress = mb_progress_new("messages", 0);
     if (do_all(&run, &error)) {
         g_clear_pointer(&run.progress, mb_progress_free);
