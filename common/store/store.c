@@ -105,14 +105,33 @@ static bool open_file(MbStore *store, MbStoreMode mode, GError **error)
     return true;
 }
 
-static bool set_up_journal(MbStore *store, GError **error)
+/* For a change of the journal SQLite does not wait by itself: two that wait would dead-lock. */
+static bool ask_for_wal(MbStore *store, GError **error)
 {
+    gint64 until = g_get_monotonic_time() + BUSY_MS * 1000;
     MbStatement *statement = mb_store_statement(store, "PRAGMA journal_mode=WAL", error);
+    g_autoptr(GError) failure = NULL;
 
-    if (statement == NULL || mb_statement_step(statement, error) != MB_NEXT)
+    if (statement == NULL)
         return false;
+    while (mb_statement_step(statement, &failure) != MB_NEXT) {
+        if (!g_error_matches(failure, MB_STORE_ERROR, MB_ERROR_TEMPORARY) ||
+            g_get_monotonic_time() >= until) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return false;
+        }
+        g_clear_error(&failure);
+        g_usleep(5000);
+    }
     store->wal = g_strcmp0(mb_statement_text(statement, 0), "wal") == 0;
     mb_statement_reset(statement);
+    return true;
+}
+
+static bool set_up_journal(MbStore *store, GError **error)
+{
+    if (!ask_for_wal(store, error))
+        return false;
     store->full_sync = true;
     return run(store, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY",
                error);
@@ -153,21 +172,48 @@ static bool check_empty(MbStore *store, GError **error)
     return false;
 }
 
+/* One step up, unless another process has taken it since the version was read. */
+static bool migrate_once(MbStore *store, guint32 application, const char *const *migrations,
+                         int64_t *version, GError **error)
+{
+    guint wanted = g_strv_length((char **)migrations);
+    g_autofree char *mark = NULL;
+    int64_t before = *version;
+
+    if (!check_application(store, application, wanted, version, error))
+        return false;
+    if (*version != before)
+        return mb_store_commit(store, error);
+    mark = g_strdup_printf("PRAGMA application_id=%u; PRAGMA user_version=%u", application,
+                           (guint)before + 1);
+    if (!run(store, migrations[before], error) || !run(store, mark, error) ||
+        !mb_store_commit(store, error))
+        return false;
+    *version = before + 1;
+    return true;
+}
+
 static bool migrate(MbStore *store, guint32 application, const char *const *migrations,
                     int64_t version, GError **error)
 {
-    for (guint i = (guint)version; migrations[i] != NULL; i++) {
-        g_autofree char *mark =
-            g_strdup_printf("PRAGMA application_id=%u; PRAGMA user_version=%u", application, i + 1);
+    while (migrations[version] != NULL) {
         if (!mb_store_begin(store, true, error))
             return false;
-        if (!run(store, migrations[i], error) || !run(store, mark, error) ||
-            !mb_store_commit(store, error)) {
+        if (!migrate_once(store, application, migrations, &version, error)) {
             mb_store_rollback(store);
             return false;
         }
     }
     return true;
+}
+
+/* What the file is, all at one moment: another process may be making it. */
+static bool check_kind(MbStore *store, guint32 application, guint wanted, int64_t *version,
+                       GError **error)
+{
+    return run(store, "BEGIN", error) &&
+           check_application(store, application, wanted, version, error) &&
+           (*version != 0 || check_empty(store, error)) && run(store, "COMMIT", error);
 }
 
 static MbStore *store_new(const char *path)
@@ -186,8 +232,7 @@ MbStore *mb_store_open(const char *path, MbStoreMode mode, guint32 application,
     int64_t version;
     guint wanted = g_strv_length((char **)migrations);
 
-    if (!open_file(store, mode, error) ||
-        !check_application(store, application, wanted, &version, error))
+    if (!open_file(store, mode, error) || !check_kind(store, application, wanted, &version, error))
         return NULL;
     if (mode == MB_STORE_READ_ONLY) {
         if (version == wanted)
@@ -198,8 +243,6 @@ MbStore *mb_store_open(const char *path, MbStoreMode mode, guint32 application,
                     path);
         return NULL;
     }
-    if (version == 0 && !check_empty(store, error))
-        return NULL;
     if (!set_up_journal(store, error) || !migrate(store, application, migrations, version, error))
         return NULL;
     return g_steal_pointer(&store);

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <glib/gstdio.h>
 #include <mailbatch/store/store.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -127,6 +128,31 @@ START_TEST(an_older_file_is_migrated)
 }
 END_TEST
 
+static void *open_it(void *user)
+{
+    GError **error = user;
+
+    mb_store_free(mb_store_open(path, MB_STORE_CREATE, APPLICATION, migrations, error));
+    return NULL;
+}
+
+START_TEST(two_who_open_a_new_file_at_once_both_can)
+{
+    for (int round = 0; round < 30; round++) {
+        pthread_t threads[4];
+        GError *errors[4] = {NULL};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+            ck_assert_int_eq(pthread_create(&threads[i], NULL, open_it, &errors[i]), 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+            pthread_join(threads[i], NULL);
+        for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+            ck_assert_msg(errors[i] == NULL, "round %d: %s", round, errors[i]->message);
+        g_unlink(path);
+    }
+}
+END_TEST
+
 static const struct {
     const char *name;
     const char *content; /* NULL: no file */
@@ -194,6 +220,7 @@ int main(void)
     tcase_add_test(tests, values_come_back_as_they_went_in);
     tcase_add_test(tests, a_rolled_back_transaction_leaves_nothing);
     tcase_add_test(tests, an_older_file_is_migrated);
+    tcase_add_test(tests, two_who_open_a_new_file_at_once_both_can);
     tcase_add_loop_test(tests, what_is_no_store_is_refused_and_left_alone, 0,
                         G_N_ELEMENTS(refusals));
     tcase_add_test(tests, a_database_of_another_kind_is_refused);
