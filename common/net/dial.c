@@ -210,10 +210,10 @@ static int race(Dial *dial)
     return descriptor;
 }
 
-static struct addrinfo *resolve(const char *host, uint16_t port, const char *name, GError **error)
+static struct addrinfo *find_addresses(const Dial *dial, const char *host, uint16_t port,
+                                       GError **error)
 {
     g_autofree char *ascii = mb_net_ascii_host(host, error);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     char service[8];
     int code;
@@ -221,11 +221,11 @@ static struct addrinfo *resolve(const char *host, uint16_t port, const char *nam
     if (ascii == NULL)
         return NULL;
     g_snprintf(service, sizeof(service), "%u", port);
-    code = getaddrinfo(ascii, service, &hints, &list);
+    code = mb_net_resolve(ascii, service, dial->timeout_ms, &list);
     if (code == 0)
         return list;
-    g_set_error(error, MB_NET_ERROR, MB_ERROR_UNAVAILABLE, "%s: cannot find the host: %s", name,
-                code == EAI_SYSTEM ? g_strerror(errno) : gai_strerror(code));
+    g_set_error(error, MB_NET_ERROR, MB_ERROR_UNAVAILABLE, "%s: cannot find the host: %s",
+                dial->name, code == EAI_SYSTEM ? g_strerror(errno) : gai_strerror(code));
     return NULL;
 }
 
@@ -237,14 +237,15 @@ MbStream *mb_stream_dial(const char *host, uint16_t port, const MbDialOptions *o
     g_autofree char *name = strchr(shown, ':') != NULL ? g_strdup_printf("[%s]:%u", shown, port)
                                                        : g_strdup_printf("%s:%u", shown, port);
     Dial dial = {.name = name, .timeout_ms = chosen->connect_timeout_ms};
-    struct addrinfo *list = resolve(host, port, name, error);
+    struct addrinfo *list;
     MbStream *stream = NULL;
     int descriptor;
 
-    if (list == NULL)
-        return NULL;
     if (dial.timeout_ms == 0)
         dial.timeout_ms = dial_defaults.connect_timeout_ms;
+    list = find_addresses(&dial, host, port, error);
+    if (list == NULL)
+        return NULL;
     dial.failures = g_string_new(NULL);
     interleave(&dial, list);
     descriptor = race(&dial);

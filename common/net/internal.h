@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mailbatch/net/stream.h>
+#include <netdb.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -55,6 +56,10 @@ size_t mb_net_parse_address(const char *host, uint8_t bytes[16]);
 
 /* Sets name, numeric address and options of a connected socket. */
 MbStream *mb_stream_new_connected(int descriptor, const char *name);
+
+/* getaddrinfo() for a stream to the numeric `service`, within `timeout_ms`: after it, EAI_SYSTEM
+ * with ETIMEDOUT. Literal addresses take no thread. The caller frees the list. */
+int mb_net_resolve(const char *host, const char *service, guint timeout_ms, struct addrinfo **list);
 
 /* Waits until `descriptor` is ready for `events` or the deadline (monotonic, in ms) passes: 1, 0,
  * or -1 with errno. */

@@ -1,11 +1,14 @@
 #include "statement.h"
 
 #include <check.h>
+#include <dlfcn.h>
 #include <mailbatch/net/idn.h>
 #include <mailbatch/net/listener.h>
 #include <mailbatch/net/stream.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -92,6 +95,42 @@ START_TEST(a_server_that_does_not_answer_times_out)
     for (size_t i = 0; i < G_N_ELEMENTS(streams); i++)
         mb_stream_free(streams[i]);
     close(full);
+    statement("P-10");
+}
+END_TEST
+
+static pthread_mutex_t name_server = PTHREAD_MUTEX_INITIALIZER;
+
+/* Takes the place of the C library's: "slow.invalid" waits for its name server. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    if (g_strcmp0(host, "slow.invalid") == 0 && (hints->ai_flags & AI_NUMERICHOST) == 0) {
+        pthread_mutex_lock(&name_server);
+        pthread_mutex_unlock(&name_server);
+        host = "127.0.0.1";
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(host, service, hints, list);
+}
+
+START_TEST(a_name_server_that_does_not_answer_times_out)
+{
+    const MbDialOptions options = {.connect_timeout_ms = 100};
+    g_autoptr(MbListener) listener = mb_listener_new("127.0.0.1:0", NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MbStream) stream = NULL;
+
+    pthread_mutex_lock(&name_server);
+    ck_assert_ptr_null(mb_stream_dial("slow.invalid", port_of(listener), &options, &error));
+    pthread_mutex_unlock(&name_server);
+    ck_assert(g_error_matches(error, MB_NET_ERROR, MB_ERROR_UNAVAILABLE));
+    ck_assert(g_str_has_prefix(error->message, "slow.invalid:"));
+    ck_assert(g_str_has_suffix(error->message, ": cannot find the host: Connection timed out"));
+    stream = mb_stream_dial("slow.invalid", port_of(listener), NULL, NULL);
+    ck_assert_ptr_nonnull(stream);
     statement("P-10");
 }
 END_TEST
@@ -287,6 +326,7 @@ int main(void)
     tcase_add_test(tcase, an_ipv6_address_is_reached);
     tcase_add_test(tcase, a_server_that_is_not_there_is_named);
     tcase_add_test(tcase, a_server_that_does_not_answer_times_out);
+    tcase_add_test(tcase, a_name_server_that_does_not_answer_times_out);
     tcase_add_test(tcase, a_name_that_is_none_is_refused);
     tcase_add_test(tcase, domains_become_a_labels);
     tcase_add_test(tcase, addresses_to_listen_on);

@@ -33,14 +33,14 @@ typedef enum {
 } MbIo;
 
 typedef struct {
-    guint connect_timeout_ms; /* an address (10,000) */
+    guint connect_timeout_ms; /* finding the addresses, and then connecting to one (10,000) */
     guint tls_timeout_ms;     /* the handshake (30,000) */
 } MbDialOptions;
 
 /* Connects to `host` (name, IPv4, IPv6; an IDN goes as A-label). Its addresses are tried IPv6 and
  * IPv4 in turn (RFC 8305, 4), the next one as soon as one fails, or has not answered for a quarter
- * of a second; the first that connects wins. Finding the addresses takes as long as resolv.conf
- * lets it. `options` NULL, or a field that is 0, means the defaults. */
+ * of a second; the first that connects wins. Finding the addresses takes at most as long as
+ * connecting to one. `options` NULL, or a field that is 0, means the defaults. */
 MbStream *mb_stream_dial(const char *host, uint16_t port, const MbDialOptions *options,
                          GError **error);
 
