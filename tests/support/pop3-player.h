@@ -231,6 +231,19 @@ static void play_steps(Player *player, PlayCut cut)
                   player->written->str, expected->str);
 }
 
+/* Neither a response of ours nor the server's challenge, in base64. */
+static void play_check_hidden(const Player *player)
+{
+    static const char *const secrets[] = {"c2VjcmV0", "AHVzZXIAc2VjcmV0", "dXNlcg=="};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(secrets); i++)
+        ck_assert_msg(strstr(player->trace->str, secrets[i]) == NULL, "%s: %s is shown",
+                      player->row->name, secrets[i]);
+    for (const char *at = player->trace->str; (at = strstr(at, "< + ")) != NULL; at++)
+        ck_assert_msg(g_str_has_prefix(at, "< + <hidden>\n"), "%s: a challenge is shown",
+                      player->row->name);
+}
+
 static void play_check(const Player *player, PlayCut cut)
 {
     const PlayRow *row = player->row;
@@ -252,6 +265,7 @@ static void play_check(const Player *player, PlayCut cut)
     ck_assert_msg(strstr(player->trace->str, "secret") == NULL &&
                       (player->error == NULL || strstr(player->error, "secret") == NULL),
                   "%s: the password is shown", row->name);
+    play_check_hidden(player);
 }
 
 static void play_once(const PlayRow *row, PlayCut cut)

@@ -296,7 +296,48 @@ START_TEST(a_trickle_below_the_minimum_ends_in_a_timeout)
 }
 END_TEST
 
+START_TEST(a_fast_beginning_is_no_credit_for_a_trickle)
+{
+    const MbPumpOptions options = {.idle_ms = 60000, .min_bytes_per_s = 10000, .throughput_ms = 60};
+    g_autoptr(GError) error = NULL;
+    Fixture fixture;
+    pthread_t thread;
+    int size = 4 * 1024 * 1024;
+
+    set_up(&fixture, &options);
+    setsockopt(fixture.peer, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    for (size_t sent = 0; sent < 4 * 1024 * 1024; sent += sizeof(zeros)) {
+        ck_assert_int_eq(send(fixture.peer, zeros, sizeof(zeros), 0), sizeof(zeros));
+        ck_assert_int_eq(mb_pump_step(fixture.pump, -1, -1, NULL), MB_NEXT);
+    }
+    pthread_create(&thread, NULL, trickling_peer, &fixture.peer);
+    while (mb_pump_step(fixture.pump, -1, -1, &error) == MB_NEXT)
+        ;
+    ck_assert_ptr_nonnull(strstr(error->message, "too slow"));
+    shutdown(mb_stream_descriptor(fixture.stream), SHUT_RDWR);
+    pthread_join(thread, NULL);
+    tear_down(&fixture);
+}
+END_TEST
+
 /* --- ends --- */
+
+START_TEST(a_reset_is_a_cut)
+{
+    g_autoptr(GError) error = NULL;
+    Fixture fixture;
+
+    set_up(&fixture, NULL);
+    fixture.counter.to_write = 100;
+    ck_assert_int_eq(mb_pump_step(fixture.pump, 0, -1, NULL), MB_NEXT);
+    close(fixture.peer); /* with octets unread */
+    fixture.peer = -1;
+    ck_assert_int_eq(mb_pump_step(fixture.pump, -1, -1, &error), MB_FAILED);
+    ck_assert(g_error_matches(error, MB_NET_ERROR, MB_ERROR_TEMPORARY));
+    ck_assert(fixture.counter.ended && fixture.counter.cut);
+    tear_down(&fixture);
+}
+END_TEST
 
 START_TEST(what_the_peer_said_last_is_read_although_writing_fails)
 {
@@ -443,6 +484,8 @@ int main(void)
     tcase_add_test(tcase, what_has_come_counts_however_late_we_look);
     tcase_add_test(tcase, any_octet_restarts_the_idle_clock);
     tcase_add_test(tcase, a_trickle_below_the_minimum_ends_in_a_timeout);
+    tcase_add_test(tcase, a_fast_beginning_is_no_credit_for_a_trickle);
+    tcase_add_test(tcase, a_reset_is_a_cut);
     tcase_add_test(tcase, what_the_peer_said_last_is_read_although_writing_fails);
     tcase_add_test(tcase, an_orderly_end_is_no_failure);
     tcase_add_test(tcase, each_write_is_told_before_it_happens);

@@ -329,6 +329,9 @@ START_TEST(settings_that_make_no_sense_are_refused)
         {"no such file", {.trust_file = "/nonexistent/ca.pem"}, "/nonexistent/ca.pem: cannot read"},
         {"no certificate", {.trust_file = "/dev/null"}, "/dev/null: no trusted certificates"},
         {"short pin", {.fingerprint = "abcd"}, "abcd: not a fingerprint"},
+        {"long pin",
+         {.fingerprint = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00"},
+         "00112233"},
         {"no hex", {.fingerprint = "zz"}, "zz: not a fingerprint"},
     };
 

@@ -392,6 +392,52 @@ START_TEST(stls_is_all_or_nothing)
 }
 END_TEST
 
+/* With the surplus at hand there is not even a handshake. */
+START_TEST(a_go_ahead_with_more_behind_it_starts_nothing)
+{
+    MbPop3Options options = {.server_name = "h", .user = "u", .password = "p", .start_tls = true};
+    g_autoptr(MbPop3Session) session = mb_pop3_session_new(&options, NULL);
+    static const char *const said[] = {"+OK hello\r\n", "+OK\r\nSTLS\r\n.\r\n",
+                                       "+OK begin\r\n+OK\r\n"};
+    struct iovec part;
+    MbPop3Event event;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(said); i++) {
+        while (mb_pop3_session_ops.output(session, &part, 1) > 0)
+            mb_pop3_session_ops.wrote(session, part.iov_len);
+        mb_pop3_session_ops.input(session, said[i], strlen(said[i]));
+        ck_assert_int_eq(mb_pop3_session_next_event(session, &event),
+                         i + 1 < G_N_ELEMENTS(said) ? MB_END : MB_NEXT);
+    }
+    ck_assert_int_eq(event.kind, MB_POP3_EVENT_CLOSED);
+    ck_assert_int_eq(event.error->code, MB_ERROR_PROTOCOL);
+    statement("P-9");
+}
+END_TEST
+
+START_TEST(what_was_said_of_a_login_is_wiped)
+{
+    MbPop3Options options = {.server_name = "h", .user = "u", .password = "secret", .secure = true};
+    g_autoptr(MbPop3Session) session = mb_pop3_session_new(&options, NULL);
+    static const char *const said[] = {"+OK hello\r\n", "-ERR what\r\n", "+OK\r\n"};
+    struct iovec part;
+    MbPop3Event event;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(said); i++) {
+        while (mb_pop3_session_ops.output(session, &part, 1) > 0)
+            mb_pop3_session_ops.wrote(session, part.iov_len);
+        mb_pop3_session_ops.input(session, said[i], strlen(said[i]));
+        ck_assert_int_eq(mb_pop3_session_next_event(session, &event), MB_END);
+    }
+    ck_assert_uint_eq(mb_pop3_session_ops.output(session, &part, 1), 1);
+    ck_assert_mem_eq(part.iov_base, "PASS secret\r\n", 13);
+    mb_pop3_session_ops.wrote(session, part.iov_len);
+    for (size_t i = 0; i < 13; i++) /* the buffer is still the session's */
+        ck_assert_int_eq(((const char *)part.iov_base)[i], '\0');
+    statement("M-32");
+}
+END_TEST
+
 /* Whoever answers before the question may be in the middle, and knows what we always ask. */
 START_TEST(a_go_ahead_before_stls_is_refused)
 {
@@ -497,7 +543,7 @@ START_TEST(capabilities_are_read)
     const char *said =
         "+OK hello\r\n+OK\r\nUSER\r\n.\r\n+OK\r\n+OK\r\n"
         "+OK\r\nUSER\r\npipelining\r\nUIDL\r\nTOP\r\nSTLS\r\nRESP-CODES\r\n"
-        "SASL PLAIN  LOGIN\r\nEXPIRE 30 USER\r\nLOGIN-DELAY 900\r\nX-OTHER a b\r\n.\r\n";
+        "SASL PLAIN  LOGIN\r\nEXPIRE 30 USER\r\nLOGIN-DELAY 900\r\nX-OTHER a b\r\n..X\r\n.\r\n";
     const MbPop3Capabilities *says;
     MbPop3Event event;
 
@@ -513,7 +559,8 @@ START_TEST(capabilities_are_read)
     ck_assert_str_eq(says->sasl[1], "LOGIN");
     ck_assert_ptr_null(says->sasl[2]);
     ck_assert_str_eq(says->lines[9], "X-OTHER a b");
-    ck_assert_ptr_null(says->lines[10]);
+    ck_assert_str_eq(says->lines[10], ".X"); /* it was stuffed */
+    ck_assert_ptr_null(says->lines[11]);
     ck_assert_str_eq(says->greeting, "+OK hello");
     ck_assert_uint_eq(mb_pop3_session_window(session), 64);
 }
@@ -551,6 +598,8 @@ int main(void)
     tcase_add_test(tcase, every_refused_login_says_why);
     tcase_add_test(tcase, every_bad_greeting_says_what_came);
     tcase_add_test(tcase, stls_is_all_or_nothing);
+    tcase_add_test(tcase, a_go_ahead_with_more_behind_it_starts_nothing);
+    tcase_add_test(tcase, what_was_said_of_a_login_is_wiped);
     tcase_add_test(tcase, a_go_ahead_before_stls_is_refused);
     tcase_add_test(tcase, a_token_too_long_for_a_command_waits_for_its_turn);
     tcase_add_test(tcase, challenges_come_to_an_end);

@@ -372,6 +372,97 @@ START_TEST(random_bytes_agree_with_a_plain_model)
 }
 END_TEST
 
+static MbPop3Session *start_ready(void)
+{
+    MbPop3Options options = {.server_name = "h", .user = "u", .password = "p", .secure = true};
+    MbPop3Session *session = mb_pop3_session_new(&options, NULL);
+    const char *hello = "+OK\r\n-ERR\r\n+OK\r\n+OK\r\n-ERR\r\n";
+    MbPop3Event event;
+
+    mb_pop3_session_ops.input(session, hello, strlen(hello));
+    ck_assert_int_eq(mb_pop3_session_next_event(session, &event), MB_NEXT);
+    ck_assert_int_eq(event.kind, MB_POP3_EVENT_READY);
+    return session;
+}
+
+static void ask(MbPop3Session *session, const char *asks)
+{
+    struct iovec part;
+
+    play_ask(session, asks);
+    while (mb_pop3_session_ops.output(session, &part, 1) > 0)
+        mb_pop3_session_ops.wrote(session, part.iov_len);
+}
+
+/* Leaves the last event there. */
+static void hear(MbPop3Session *session, const char *bytes, size_t length, MbPop3Event *last)
+{
+    MbPop3Event event;
+
+    mb_pop3_session_ops.input(session, bytes, length);
+    while (mb_pop3_session_next_event(session, &event) == MB_NEXT)
+        *last = event;
+}
+
+/* `line` again and again; the items that came before the session had enough. */
+static uint64_t list_without_end(const char *line)
+{
+    g_autoptr(MbPop3Session) session = start_ready();
+    g_autoptr(GString) block = g_string_new(NULL);
+    uint64_t items = 0;
+    MbPop3Event event = {0};
+
+    while (block->len < 1000000)
+        g_string_append(block, line);
+    ask(session, "LIST");
+    mb_pop3_session_ops.input(session, "+OK\r\n", 5);
+    do {
+        MbNext next = mb_pop3_session_next_event(session, &event);
+
+        if (next == MB_END)
+            mb_pop3_session_ops.input(session, block->str, block->len);
+        else
+            items += event.kind == MB_POP3_EVENT_LISTING;
+        ck_assert_uint_le(items * strlen(line), MB_POP3_LISTING_MAX + block->len);
+        ck_assert_uint_le(items, MB_POP3_LIST_MAX);
+    } while (event.kind != MB_POP3_EVENT_CLOSED);
+    ck_assert_int_eq(event.error->code, MB_ERROR_PROTOCOL);
+    return items;
+}
+
+START_TEST(a_listing_without_end_ends)
+{
+    g_autofree char *padding = g_strnfill(100000, 'x');
+    g_autofree char *line = g_strdup_printf("1 1 %s\r\n", padding);
+
+    ck_assert_uint_eq(list_without_end("1 1\r\n"), MB_POP3_LIST_MAX);
+    ck_assert_uint_ge(list_without_end(line) * strlen(line), MB_POP3_LISTING_MAX - strlen(line));
+}
+END_TEST
+
+/* A line's length counts what was held back of it, wherever it was cut. */
+START_TEST(a_long_line_is_noted_with_its_dot)
+{
+    for (size_t length = 998; length <= 999; length++) {
+        g_autofree char *rest = g_strnfill(length - 1, 'x');
+        g_autofree char *said = g_strdup_printf(".%s\r\n.\r\n", rest);
+
+        for (size_t split = 1; split < strlen(said); split++) {
+            g_autoptr(MbPop3Session) session = start_ready();
+            MbPop3Event event = {0};
+
+            ask(session, "RETR 1");
+            hear(session, "+OK\r\n", 5, &event);
+            hear(session, said, split, &event);
+            hear(session, said + split, strlen(said) - split, &event);
+            ck_assert_int_eq(event.kind, MB_POP3_EVENT_END);
+            ck_assert_msg(((event.oddities & MB_POP3_ODD_LONG_LINE) != 0) == (length == 999),
+                          "%zu octets, split at %zu", length, split);
+        }
+    }
+}
+END_TEST
+
 START_TEST(a_listed_size_is_never_believed)
 {
     static const PlayRow row = {
@@ -626,6 +717,8 @@ int main(void)
     tcase_add_test(tcase, line_lengths_are_noted_to_the_octet);
     tcase_add_test(tcase, a_line_of_ten_megabytes_is_unchanged);
     tcase_add_test(tcase, random_bytes_agree_with_a_plain_model);
+    tcase_add_test(tcase, a_listing_without_end_ends);
+    tcase_add_test(tcase, a_long_line_is_noted_with_its_dot);
     tcase_add_test(tcase, a_listed_size_is_never_believed);
     tcase_add_test(tcase, the_window_is_kept);
     tcase_add_test(tcase, what_was_not_sent_can_be_withdrawn);

@@ -408,6 +408,49 @@ static const Dialogue dialogues[] = {
                 "closed at RCPT by 421: temporary\n",
     },
     {
+        .name = "421 while others are on their way: nothing more is said",
+        .messages = {"a@x.test>b@y.test|one\n", "a@x.test>c@y.test|two\n"},
+        .script =
+            HELLO "X take 66\nS 250-mail.test\nS 250-PIPELINING\nS 250 CHUNKING\n"
+                  "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC BDAT 5 LAST\nC one\nC RSET\n"
+                  "S 250 ok\nS 421 not you\nX take -1\nS 503 no",
+        .want =
+            "ready\nend 1\n1 refused at RCPT by 421: 421\n2 unsent at the end of the message: 0\n"
+            "closed at RCPT by 421: temporary\n",
+    },
+    {
+        .name = "RSET refused: what was said is answered, nothing new is begun",
+        .messages = {"a@x.test>b@y.test|one\n", "a@x.test>c@y.test|two\n",
+                     "a@x.test>d@y.test|three\n"},
+        .script = PIPED
+        "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC DATA\nS 250 ok\nS 550 who\nS 503 no\n"
+        "C RSET\nC MAIL FROM:<a@x.test>\nC RCPT TO:<c@y.test>\nC DATA\n"
+        "S 502 what\nS 250 ok\nS 250 ok\nS 354 go\nC two\nC .\nS 250 queued",
+        .want = "ready\n1 refused at RCPT by 550: 550\nend 2\n"
+                "2 accepted at the end of the message by 250: 250\n3 unsent at MAIL: 0\n"
+                "closed at RSET by 502: temporary\n",
+        .statement = "M-26",
+    },
+    {
+        .name = "QUIT waits for what is in flight",
+        .messages = {"a@x.test>b@y.test|one\n"},
+        .script = PIPED
+        "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\n"
+        "C one\nC .\nX quit\nS 250 queued\nC QUIT\nS 221 bye",
+        .want = "ready\nend 1\n1 accepted at the end of the message by 250: 250\n"
+                "closed at QUIT by 221: done\n",
+    },
+    {
+        .name = "BDAT accepted before its octets: not believed",
+        .options = {.window = 1},
+        .messages = {"a@x.test>b@y.test|one\n"},
+        .script = HELLO "X take 57\nS 250-mail.test\nS 250-PIPELINING\nS 250 CHUNKING\n"
+                        "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC BDAT 5 LAST\nc on\n"
+                        "S 250 ok\nS 250 ok\nS 250 queued",
+        .want = "ready\n1 unsent at the end of the message: 250\n"
+                "closed at the end of the message by 250: protocol\n",
+    },
+    {
         .name = "421 out of the blue, between messages",
         .script = PIPED "S 421 4.4.2 idle too long",
         .want = "ready\nclosed at MAIL by 421: temporary\n",
