@@ -27,6 +27,7 @@ struct MbSasl {
     const Mechanism *mechanism;
     Gsasl *context;
     Gsasl_session *session;
+    char *deferred; /* a first response that was too long for the command */
     guint steps;
     bool done;
 };
@@ -123,6 +124,7 @@ void mb_sasl_free(MbSasl *sasl)
     }
     if (sasl->context != NULL)
         gsasl_done(sasl->context);
+    mb_wipe_free(sasl->deferred);
     g_free(sasl);
 }
 
@@ -148,6 +150,26 @@ static char *protocol_error(const MbSasl *sasl, const char *problem, GError **er
     return NULL;
 }
 
+char *mb_sasl_begin(MbSasl *sasl, size_t max, GError **error)
+{
+    g_autofree char *command = g_strconcat("AUTH ", sasl->mechanism->name, NULL);
+    char *response;
+    char *line;
+
+    if (!sasl->mechanism->client_first)
+        return g_steal_pointer(&command);
+    response = mb_sasl_step(sasl, NULL, error);
+    if (response == NULL)
+        return NULL;
+    if (strlen(command) + 1 + strlen(response) > max) {
+        sasl->deferred = response;
+        return g_steal_pointer(&command);
+    }
+    line = g_strconcat(command, " ", response[0] != '\0' ? response : "=", NULL);
+    mb_wipe_free(response);
+    return line;
+}
+
 /* A SCRAM challenge (RFC 5802, 7: `r=…,s=…,i=count`) whose count would keep us busy for hours. */
 static bool is_too_costly(const char *challenge)
 {
@@ -165,6 +187,8 @@ char *mb_sasl_step(MbSasl *sasl, const char *challenge, GError **error)
     char *copy;
     int code;
 
+    if (sasl->deferred != NULL)
+        return g_steal_pointer(&sasl->deferred);
     if (sasl->done)
         return protocol_error(sasl, "the server asks on after the exchange is complete", error);
     if (sasl->steps++ >= STEPS_MAX)

@@ -83,7 +83,6 @@ struct MbPop3Session {
     char *greeting;
 
     MbSasl *sasl;
-    char *first_response; /* base64, waiting for the server's "+" */
     GError *login_error;  /* why the exchange was given up, until the server has answered "*" */
 
     GArray *asks; /* MbPop3Ask; [first_ask, first_ask + sent) are under way */

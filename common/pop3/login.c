@@ -14,7 +14,6 @@ static void ask_capabilities(MbPop3Session *session, MbPop3Phase phase)
 
 void mb_pop3_login_forget(MbPop3Session *session)
 {
-    mb_wipe_free(g_steal_pointer(&session->first_response));
     g_clear_pointer(&session->sasl, mb_sasl_free);
     session->password = NULL;
 }
@@ -53,30 +52,20 @@ static bool begin_sasl(MbPop3Session *session, GError **error)
         .host = session->server_name,
         .secure = session->secure,
     };
-    g_autofree char *command = NULL;
     g_autofree char *shown = NULL;
+    char *line;
 
     session->sasl = mb_sasl_new(&options, session->capa.says.sasl, error);
     if (session->sasl == NULL)
         return false;
-    command = g_strconcat("AUTH ", mb_sasl_mechanism(session->sasl), NULL);
+    line = mb_sasl_begin(session->sasl, COMMAND_MAX, error);
+    if (line == NULL)
+        return false;
     session->phase = PHASE_AUTH;
-    if (mb_sasl_is_client_first(session->sasl)) {
-        char *response = mb_sasl_step(session->sasl, NULL, error);
-
-        if (response == NULL)
-            return false;
-        if (strlen(command) + 1 + strlen(response) <= COMMAND_MAX) {
-            g_autofree char *prefix = g_strconcat(command, " ", NULL);
-
-            shown = g_strconcat(prefix, "<hidden>", NULL);
-            put_secret(session, prefix, response[0] == '\0' ? "=" : response, shown);
-            mb_wipe_free(response);
-            return true;
-        }
-        session->first_response = response;
-    }
-    mb_pop3_put_line(session, command, NULL);
+    if (strchr(line + strlen("AUTH "), ' ') != NULL)
+        shown = g_strdup_printf("AUTH %s <hidden>", mb_sasl_mechanism(session->sasl));
+    mb_pop3_put_line(session, line, shown);
+    mb_wipe_free(line);
     return true;
 }
 
@@ -138,9 +127,7 @@ static void answer_challenge(MbPop3Session *session, const MbPop3Reply *reply)
         mb_pop3_close_take(session, g_steal_pointer(&session->login_error));
         return;
     }
-    response = g_steal_pointer(&session->first_response);
-    if (response == NULL)
-        response = mb_sasl_step(session->sasl, reply->text, &error);
+    response = mb_sasl_step(session->sasl, reply->text, &error);
     if (response == NULL) {
         give_up_sasl(session, g_steal_pointer(&error));
         return;
@@ -158,8 +145,8 @@ static void auth_reply(MbPop3Session *session, const MbPop3Reply *reply)
             mb_pop3_close_take(session, g_steal_pointer(&session->login_error));
         else if (!mb_sasl_is_done(session->sasl))
             mb_pop3_close(session, MB_ERROR_PROTOCOL,
-                          "login broken off: the server reports success before %s has ended",
-                          mb_sasl_mechanism(session->sasl));
+                          "the server accepted the login without proving that it knows the "
+                          "password");
         else
             logged_in(session);
         break;

@@ -127,28 +127,16 @@ static bool begin_login(MbSmtpSession *session, GError **error)
         .host = session->server_name,
         .secure = session->secure,
     };
-    g_autofree char *verb = NULL;
-    char *response = NULL;
+    char *line;
 
     session->sasl = mb_sasl_new(&options, session->offered.auth, error);
     if (session->sasl == NULL)
         return false;
-    verb = g_strconcat("AUTH ", mb_sasl_mechanism(session->sasl), NULL);
-    if (mb_sasl_is_client_first(session->sasl)) {
-        response = mb_sasl_step(session->sasl, NULL, error);
-        if (response == NULL)
-            return false;
-    }
-    if (response != NULL && strlen(verb) + 1 + strlen(response) > AUTH_LINE_MAX) {
-        session->initial_response = response;
-        response = NULL;
-    }
-    /* An empty initial response is written "=" (RFC 4954, 4). */
-    if (response != NULL)
-        say_line(session, COMMAND_AUTH, verb, *response != '\0' ? response : "=");
-    else
-        say_line(session, COMMAND_AUTH, verb, NULL);
-    mb_wipe_free(response);
+    line = mb_sasl_begin(session->sasl, AUTH_LINE_MAX, error);
+    if (line == NULL)
+        return false;
+    say_line(session, COMMAND_AUTH, line, NULL);
+    mb_wipe_free(line);
     return true;
 }
 
@@ -222,10 +210,8 @@ static void on_starttls(MbSmtpSession *session, const MbSmtpReply *reply)
 
 static void answer_challenge(MbSmtpSession *session, const MbSmtpReply *reply)
 {
-    char *response = g_steal_pointer(&session->initial_response);
+    char *response = mb_sasl_step(session->sasl, reply->text, &session->sasl_error);
 
-    if (response == NULL)
-        response = mb_sasl_step(session->sasl, reply->text, &session->sasl_error);
     say_line(session, response != NULL ? COMMAND_AUTH : COMMAND_AUTH_CANCEL,
              response != NULL ? response : "*", NULL);
     mb_wipe_free(response);
@@ -236,7 +222,7 @@ static void on_auth(MbSmtpSession *session, const MbSmtpReply *reply)
     if (reply->code == 334) {
         answer_challenge(session, reply);
     } else if (reply->code == 235 && !mb_sasl_is_done(session->sasl)) {
-        fail(session, COMMAND_AUTH, MB_ERROR_LOGIN, NULL,
+        fail(session, COMMAND_AUTH, MB_ERROR_PROTOCOL, NULL,
              "the server accepted the login without proving that it knows the password");
     } else if (reply->code == 235) {
         g_clear_pointer(&session->sasl, mb_sasl_free);

@@ -115,7 +115,6 @@ struct MbSmtpSession {
     GPtrArray *auth_offered; /* char *, NULL-ended once it is filled */
     MbSasl *sasl;
     GError *sasl_error;
-    char *initial_response; /* too long for the AUTH line, waits for a 334 */
 
     MbSmtpSlot *slots; /* a ring of `window` */
     guint window, slots_first, slots_count;

@@ -156,7 +156,6 @@ void mb_smtp_session_free(MbSmtpSession *session)
     mb_smtp_outbox_clear(&session->outbox);
     mb_smtp_reply_parser_free(session->parser);
     mb_sasl_free(session->sasl);
-    mb_wipe_free(session->initial_response);
     mb_wipe_free(session->password);
     mb_smtp_stored_reply_clear(&session->closed_by);
     g_clear_error(&session->sasl_error);

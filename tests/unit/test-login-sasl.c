@@ -90,6 +90,34 @@ START_TEST(plain_is_one_response)
 }
 END_TEST
 
+/* base64("\0user\0pencil") has 16 octets, the command with it 27. */
+START_TEST(a_first_response_goes_with_the_command_where_it_fits)
+{
+    static const struct {
+        const char *mechanism;
+        size_t max;
+        const char *line;
+        const char *next; /* NULL: not asked */
+    } rows[] = {
+        {"PLAIN", 27, "AUTH PLAIN AHVzZXIAcGVuY2ls", NULL},
+        {"PLAIN", 26, "AUTH PLAIN", "AHVzZXIAcGVuY2ls"},
+        {"LOGIN", 27, "AUTH LOGIN", "dXNlcg=="},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(MbSasl) sasl = start(rows[i].mechanism, true, "PLAIN LOGIN", NULL);
+        g_autofree char *line = mb_sasl_begin(sasl, rows[i].max, NULL);
+        g_autofree char *next = NULL;
+
+        ck_assert_str_eq(line, rows[i].line);
+        if (rows[i].next == NULL)
+            continue;
+        next = mb_sasl_step(sasl, "", NULL);
+        ck_assert_str_eq(next, rows[i].next);
+    }
+}
+END_TEST
+
 START_TEST(plain_answers_an_empty_challenge_too)
 {
     g_autoptr(MbSasl) sasl = start("PLAIN", true, "PLAIN", NULL);
@@ -300,6 +328,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_strongest_that_is_allowed_is_chosen, 0,
                         G_N_ELEMENTS(choice_rows));
     tcase_add_test(tcase, plain_is_one_response);
+    tcase_add_test(tcase, a_first_response_goes_with_the_command_where_it_fits);
     tcase_add_test(tcase, plain_answers_an_empty_challenge_too);
     tcase_add_test(tcase, login_answers_two_prompts);
     tcase_add_test(tcase, a_server_that_asks_on_is_refused);

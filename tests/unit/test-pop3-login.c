@@ -208,7 +208,7 @@ static const PlayRow refused_rows[] = {
                   {"AUTH LOGIN\r\n", "+OK come in\r\n"}},
         .log = "closed;",
         .code = MB_ERROR_PROTOCOL,
-        .error = "before LOGIN has ended",
+        .error = "without proving",
     },
     {
         .name = "no way to log in",

@@ -133,6 +133,13 @@ static const Dialogue dialogues[] = {
         .want = "closed at AUTH: protocol\n",
     },
     {
+        .name = "success before the exchange has ended",
+        .options = {LOGIN, .secure = true, .mechanism = "LOGIN"},
+        .script = HELLO
+        "S 250-mail.test\nS 250 AUTH LOGIN\nC AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC YW5u\nS 235 ok",
+        .want = "closed at AUTH: protocol\n",
+    },
+    {
         .name = "connection lost at AUTH",
         .options = {LOGIN, .secure = true},
         .script = HELLO "S 250-mail.test\nS 250 AUTH PLAIN\nC AUTH PLAIN " PLAIN_RESPONSE "\nX cut",

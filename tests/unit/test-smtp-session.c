@@ -432,6 +432,14 @@ static const Dialogue dialogues[] = {
         .statement = "M-26",
     },
     {
+        .name = "QUIT is not said while a reply is awaited",
+        .messages = {"a@x.test>b@y.test|one\n"},
+        .script = PIPED
+        "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\n"
+        "C one\nC .\nX quit",
+        .want = "ready\nend 1\n",
+    },
+    {
         .name = "QUIT waits for what is in flight",
         .messages = {"a@x.test>b@y.test|one\n"},
         .script = PIPED

@@ -30,8 +30,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbSasl, mb_sasl_free)
 /* "PLAIN": borrowed. */
 const char *mb_sasl_mechanism(const MbSasl *sasl);
 
-/* Whether the client speaks first, so that its first response may go with the AUTH command. */
+/* Whether the client speaks first. */
 bool mb_sasl_is_client_first(const MbSasl *sasl);
+
+/* The command that begins the exchange, without its line end: "AUTH PLAIN AGFu…". A first response
+ * goes with it where the line then has at most `max` octets ("=" stands for an empty one: RFC 4954,
+ * 4; RFC 5034, 4); else the first mb_sasl_step() gives it. The caller gives the line to
+ * mb_wipe_free(). */
+char *mb_sasl_begin(MbSasl *sasl, size_t max, GError **error);
 
 /* The next response, base64, for the server's `challenge` (base64; NULL before the first). The
  * caller gives it to mb_wipe_free(). A challenge that is no base64 or makes no sense is
