@@ -66,7 +66,7 @@ static bool take_rows(MmLedger *ledger, const char *records, bool accept, MmLedg
 {
     g_auto(GStrv) list = g_strsplit(records, " ", -1);
 
-    ck_assert(mm_ledger_begin_rows(ledger, NULL));
+    ck_assert(mm_ledger_begin_rows(ledger, NULL, NULL));
     for (guint i = 0; list[i] != NULL; i++) {
         char *colon = strchr(list[i], ':');
         if (colon != NULL)
@@ -164,12 +164,12 @@ START_TEST(a_deferred_row_waits_and_tries_are_counted_a_run)
     record(ledger, first->pdata[0], MM_DEFERRED, NOW + 60);
     early = claim(ledger, 10, NOW + 59);
     ck_assert_uint_eq(early->len, 0);
-    ck_assert_int_eq(mm_ledger_next_due(ledger, 2, NULL), NOW + 60);
+    ck_assert_int_eq(mm_ledger_next_due(ledger, 2, NOW, NULL), NOW + 60);
     due = claim(ledger, 10, NOW + 60);
     ck_assert_uint_eq(due->len, 1);
     ck_assert_uint_eq(((MmClaim *)due->pdata[0])->attempt, 2);
     record(ledger, due->pdata[0], MM_DEFERRED, NOW + 120);
-    ck_assert_int_eq(mm_ledger_next_due(ledger, 2, NULL), 0);
+    ck_assert_int_eq(mm_ledger_next_due(ledger, 2, NOW, NULL), 0);
     spent = mm_ledger_claim(ledger, 10, 0, 2, NOW + 120, NULL);
     ck_assert_uint_eq(spent->len, 0);
     ck_assert(mm_ledger_close(ledger, NOW, NULL));
@@ -203,7 +203,7 @@ static const struct {
 
 static void pretend_reboot(void)
 {
-    static const char *const none[] = {"", NULL};
+    static const char *const none[] = {"", "", NULL};
     MbStore *store = mb_store_open(path, MB_STORE_CREATE, 0x6d6d6c31, none, NULL);
 
     ck_assert_ptr_nonnull(store);
@@ -299,7 +299,13 @@ static const struct {
     {"keys, sent changed", "1:a 2:b 3:c", "1:x 2:b 3:c", false, true, 0, 0, 1,
      "pending=1 sent=1 deferred=1"},
     {"keys, that accepted", "1:a 2:b 3:c", "1:x 2:b 3:c", true, false, 0, 0, 1,
-     "pending=1 sent=1 deferred=1"},
+     "pending=1 sent=1 deferred=1 suppressed=1"},
+    {"keys come", "a b c", "1:a 2:b 3:c", false, false, 0, 0, 0, "pending=1 sent=1 deferred=1"},
+    {"keys go", "1:a 2:b 3:c", "a b c", false, false, 0, 0, 0, "pending=1 sent=1 deferred=1"},
+    {"a deferred one dropped", "a b c", "a c", false, false, 0, 1, 0,
+     "pending=1 sent=1 suppressed=1"},
+    {"keys, deferred changed", "1:a 2:b 3:c", "1:a 2:x 3:c", false, false, 0, 0, 0,
+     "pending=2 sent=1 suppressed=1"},
 };
 
 START_TEST(rows_are_matched_after_the_csv_was_edited)
@@ -343,7 +349,7 @@ START_TEST(recipients_and_bad_rows_are_listed)
     MmLedgerRow bad = {.number = 3, .key = "k", .digest = digest, .invalid = "row 3: no address"};
     g_autoptr(GPtrArray) claims = NULL;
 
-    ck_assert(mm_ledger_begin_rows(ledger, NULL));
+    ck_assert(mm_ledger_begin_rows(ledger, NULL, NULL));
     ck_assert(mm_ledger_add_row(ledger, &row, NULL));
     ck_assert(mm_ledger_add_row(ledger, &bad, NULL));
     ck_assert(mm_ledger_end_rows(ledger, verdict, false, NULL, NULL));
@@ -370,6 +376,62 @@ static const struct {
     {"b@example.org", true, 0, "in-doubt=1"},
     {"", true, 0, "in-doubt=1"},
 };
+
+START_TEST(a_clock_that_was_set_back_keeps_nobody_waiting)
+{
+    MmLedger *ledger = open_ledger();
+    g_autoptr(GPtrArray) first = NULL;
+    g_autoptr(GPtrArray) soon = NULL;
+    g_autoptr(GPtrArray) later = NULL;
+
+    ck_assert(take_rows(ledger, "a b", false, NULL, NULL));
+    first = claim(ledger, 2, NOW);
+    record(ledger, first->pdata[0], MM_DEFERRED, NOW + MM_DEFER_MAX_S);
+    record(ledger, first->pdata[1], MM_DEFERRED, NOW + MM_DEFER_MAX_S + 1);
+    ck_assert_int_eq(mm_ledger_next_due(ledger, 0, NOW, NULL), 1);
+    soon = claim(ledger, 2, NOW);
+    ck_assert_uint_eq(soon->len, 1);
+    ck_assert_uint_eq(((MmClaim *)soon->pdata[0])->number, 3);
+    ck_assert_int_eq(mm_ledger_next_due(ledger, 0, NOW, NULL), NOW + MM_DEFER_MAX_S);
+    later = claim(ledger, 2, NOW + MM_DEFER_MAX_S);
+    ck_assert_uint_eq(later->len, 1);
+    ck_assert(mm_ledger_close(ledger, NOW, NULL));
+}
+END_TEST
+
+START_TEST(a_gone_row_in_doubt_is_never_pending_again)
+{
+    MmLedger *ledger = open_ledger();
+    g_autoptr(GPtrArray) claims = NULL;
+    uint64_t n;
+
+    ck_assert(take_rows(ledger, "a b c", false, NULL, NULL));
+    claims = claim(ledger, 2, NOW);
+    record(ledger, claims->pdata[0], MM_IN_DOUBT, 0);
+    record(ledger, claims->pdata[1], MM_IN_DOUBT, 0);
+    ck_assert(take_rows(ledger, "b c", true, NULL, NULL));
+    ck_assert(mm_ledger_resolve(ledger, "a@example.org", false, NOW, &n, NULL));
+    ck_assert_uint_eq(n, 1);
+    ck_assert(mm_ledger_flush(ledger, NULL));
+    ck_assert_counts(ledger, "pending=1 in-doubt=1 suppressed=1");
+    ck_assert(mm_ledger_release_doubtful(ledger, &n, NULL));
+    ck_assert_counts(ledger, "pending=2 suppressed=1");
+    ck_assert(mm_ledger_close(ledger, NOW, NULL));
+}
+END_TEST
+
+START_TEST(a_ledger_without_rows_serves_another_campaign)
+{
+    g_autoptr(GError) error = NULL;
+    MmLedger *ledger = open_ledger();
+
+    ck_assert(mm_ledger_close(ledger, NOW, NULL));
+    ledger = mm_ledger_open(path, "another", "list.csv", NOW, NULL, &error);
+    ck_assert_msg(ledger != NULL, "%s", error != NULL ? error->message : "");
+    ck_assert_str_eq(mm_ledger_campaign(ledger), "another");
+    ck_assert(mm_ledger_close(ledger, NOW, NULL));
+}
+END_TEST
 
 START_TEST(what_is_in_doubt_is_resolved_by_its_names)
 {
@@ -442,8 +504,10 @@ END_TEST
 START_TEST(another_campaign_is_refused)
 {
     g_autoptr(GError) error = NULL;
+    MmLedger *ledger = open_ledger();
 
-    ck_assert(mm_ledger_close(open_ledger(), NOW, NULL));
+    ck_assert(take_rows(ledger, "a", false, NULL, NULL));
+    ck_assert(mm_ledger_close(ledger, NOW, NULL));
     ck_assert_ptr_null(mm_ledger_open(path, "invoices", "list.csv", NOW, NULL, &error));
     ck_assert_int_eq(mb_exit_of(error), MB_EXIT_DATA);
     ck_assert_msg(strstr(error->message, CAMPAIGN) != NULL, "%s", error->message);
@@ -511,6 +575,9 @@ int main(void)
     tcase_add_test(tests, recipients_and_bad_rows_are_listed);
     tcase_add_loop_test(tests, what_is_in_doubt_is_resolved_by_its_names, 0,
                         G_N_ELEMENTS(resolutions));
+    tcase_add_test(tests, a_clock_that_was_set_back_keeps_nobody_waiting);
+    tcase_add_test(tests, a_gone_row_in_doubt_is_never_pending_again);
+    tcase_add_test(tests, a_ledger_without_rows_serves_another_campaign);
     tcase_add_test(tests, in_doubt_is_never_claimed_unless_told);
     tcase_add_test(tests, a_second_process_is_turned_away);
     tcase_add_test(tests, another_campaign_is_refused);

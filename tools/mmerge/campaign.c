@@ -77,7 +77,7 @@ static bool set_policy(const char *option, const char *text, bool may_send, MmPo
     return true;
 }
 
-static bool set_delimiter(MmCampaign *campaign, const char *text, GError **error)
+bool mm_campaign_delimiter(const char *text, char *delimiter, GError **error)
 {
     if (text == NULL)
         return true;
@@ -85,7 +85,7 @@ static bool set_delimiter(MmCampaign *campaign, const char *text, GError **error
         text = "\t";
     if (strlen(text) != 1 || strchr("\"\r\n ", *text) != NULL || (unsigned char)*text >= 0x80)
         return usage(error, "--delimiter: one ASCII character, or `tab`");
-    campaign->csv_options.delimiter = *text;
+    *delimiter = *text;
     return true;
 }
 
@@ -105,7 +105,7 @@ static bool set_options(MmCampaign *campaign, const MmCampaignOptions *options, 
     note_text(campaign, options->max_size);
     return set_policy("--duplicates", options->duplicates, true, &campaign->duplicates, error) &&
            set_policy("--bad-rows", options->bad_rows, false, &campaign->bad_rows, error) &&
-           set_delimiter(campaign, options->delimiter, error) &&
+           mm_campaign_delimiter(options->delimiter, &campaign->csv_options.delimiter, error) &&
            (options->max_size == NULL ||
             mb_text_parse_size(options->max_size, &campaign->max_size, error));
 }
@@ -285,6 +285,12 @@ const char *mm_campaign_template_path(const MmCampaign *campaign)
 const char *mm_campaign_csv_path(const MmCampaign *campaign)
 {
     return campaign->csv_path;
+}
+
+const char *mm_campaign_key(const MmCampaign *campaign)
+{
+    return campaign->key_column >= 0 ? g_ptr_array_index(campaign->names, campaign->key_column)
+                                     : NULL;
 }
 
 MmPolicy mm_campaign_duplicates(const MmCampaign *campaign)

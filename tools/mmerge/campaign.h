@@ -52,6 +52,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MmCampaignOptions, mm_campaign_options_clear)
  * The caller frees the array. */
 GOptionEntry *mm_campaign_entries(MmCampaignOptions *options, const GOptionEntry *more);
 
+/* What --delimiter says: one character, or `tab`; NULL leaves *delimiter as it is. Fails with
+ * MB_ERROR_USAGE. */
+bool mm_campaign_delimiter(const char *text, char *delimiter, GError **error);
+
 /* --- the campaign ------------------------------------------------------------------------- */
 
 typedef struct MmCampaign MmCampaign;
@@ -65,6 +69,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmCampaign, mm_campaign_free)
 
 const char *mm_campaign_template_path(const MmCampaign *campaign);
 const char *mm_campaign_csv_path(const MmCampaign *campaign);
+const char *mm_campaign_key(const MmCampaign *campaign); /* --key's column, or NULL */
 MmPolicy mm_campaign_duplicates(const MmCampaign *campaign);
 MmPolicy mm_campaign_bad_rows(const MmCampaign *campaign);
 

@@ -152,8 +152,8 @@ static bool refill(Dispatch *dispatch, GError **error)
     if (dispatch->round_over && dispatch->out == 0 && dispatch->due == 0 &&
         dispatch->run->ledger != NULL) {
         GError *failed = NULL;
-        dispatch->due = mm_ledger_next_due(dispatch->run->ledger,
-                                           (unsigned)dispatch->run->options->retry, &failed);
+        dispatch->due = mm_ledger_next_due(
+            dispatch->run->ledger, (unsigned)dispatch->run->options->retry, now_s(), &failed);
         if (failed != NULL) {
             g_propagate_error(error, failed);
             return false;
@@ -347,14 +347,27 @@ static bool start_workers(Dispatch *dispatch, GError **error)
     return true;
 }
 
-/* What was sent within the rate's window before this run counts too. */
+typedef struct {
+    GArray *times; /* int64_t */
+    char *key;     /* the row counted last */
+    int64_t now, updated;
+} Past;
+
+/* What was sent within the rate's window before this run counts too, a message once. A time to come
+ * was written before the clock was set back. */
 static bool note_past(const MmLedgerEntry *entry, void *user)
 {
-    GArray *past = user;
+    Past *past = user;
+    int64_t when = MIN(entry->updated, past->now);
 
-    if (entry->updated > 0 && entry->state != MM_PENDING && entry->state != MM_INVALID &&
-        entry->state != MM_SUPPRESSED)
-        g_array_append_val(past, entry->updated);
+    if (entry->updated == 0 || entry->state == MM_PENDING || entry->state == MM_INVALID ||
+        entry->state == MM_SUPPRESSED ||
+        (past->updated == entry->updated && g_strcmp0(past->key, entry->key) == 0))
+        return true;
+    g_array_append_val(past->times, when);
+    g_free(past->key);
+    past->key = g_strdup(entry->key);
+    past->updated = entry->updated;
     return true;
 }
 
@@ -369,19 +382,23 @@ static int by_time(const void *left, const void *right)
 static bool make_pacer(Dispatch *dispatch, GError **error)
 {
     const MmSendOptions *options = dispatch->run->options;
-    g_autoptr(GArray) past = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    Past past = {.times = times, .now = now_s()};
     gint64 offset_us = g_get_monotonic_time() - g_get_real_time();
 
     if (options->rate_count == 0)
         return true;
     if (dispatch->run->ledger != NULL &&
-        !mm_ledger_each(dispatch->run->ledger, NULL, note_past, past, error))
+        !mm_ledger_each(dispatch->run->ledger, NULL, note_past, &past, error)) {
+        g_free(past.key);
         return false;
-    g_array_sort(past, by_time);
+    }
+    g_free(past.key);
+    g_array_sort(times, by_time);
     dispatch->exchange.pacer = mm_pacer_new(options->rate_count, options->rate_seconds);
-    for (guint i = 0; i < past->len; i++)
+    for (guint i = 0; i < times->len; i++)
         mm_pacer_add_past(dispatch->exchange.pacer,
-                          g_array_index(past, int64_t, i) * G_USEC_PER_SEC + offset_us);
+                          g_array_index(times, int64_t, i) * G_USEC_PER_SEC + offset_us);
     return true;
 }
 

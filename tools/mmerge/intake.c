@@ -1,9 +1,11 @@
 #include "intake.h"
 
 #include <mailbatch/base/log.h>
+#include <string.h>
 
 typedef struct {
     MmLedger *ledger;
+    bool again; /* --duplicates send */
     GArray *numbers;
     guint64 limit;
     char *first_wrong;
@@ -27,6 +29,7 @@ static bool take_row(const MmVerdict *verdict, void *user, GError **error)
         .recipients = message != NULL ? message->recipients : NULL,
         .n_recipients = message != NULL ? message->n_recipients : 0,
         .invalid = verdict->invalid,
+        .again = intake->again,
     };
 
     if (verdict->invalid != NULL)
@@ -71,16 +74,31 @@ static bool examine(const MmCampaign *campaign, Intake *intake, GError **error)
     return true;
 }
 
+/* The verdict must be that of the rows that were examined. */
+static bool stands_still(const MmCampaign *campaign, const uint8_t *verdict, GError **error)
+{
+    uint8_t after[MB_SHA256_LENGTH];
+
+    if (!mm_campaign_verdict(campaign, after, error))
+        return false;
+    if (memcmp(after, verdict, sizeof after) == 0)
+        return true;
+    g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
+                "%s: it changed while it was being checked: start again",
+                mm_campaign_csv_path(campaign));
+    return false;
+}
+
 static bool fill_ledger(const MmCampaign *campaign, MmLedger *ledger,
                         const MmIntakeOptions *options, const uint8_t *verdict, GError **error)
 {
-    Intake intake = {.ledger = ledger};
+    Intake intake = {.ledger = ledger, .again = mm_campaign_duplicates(campaign) == MM_SEND};
     MmLedgerChanges changes = {0};
     bool good;
 
-    if (!mm_ledger_begin_rows(ledger, error))
+    if (!mm_ledger_begin_rows(ledger, mm_campaign_key(campaign), error))
         return false;
-    good = examine(campaign, &intake, error);
+    good = examine(campaign, &intake, error) && stands_still(campaign, verdict, error);
     if (!good)
         mm_ledger_abandon_rows(ledger);
     else
@@ -89,6 +107,10 @@ static bool fill_ledger(const MmCampaign *campaign, MmLedger *ledger,
         mb_log_note("%" G_GUINT64_FORMAT " rows are known, %" G_GUINT64_FORMAT
                     " new, %" G_GUINT64_FORMAT " gone",
                     changes.known, changes.added, changes.dropped);
+    if (good && changes.changed > 0)
+        mb_log_warning("%" G_GUINT64_FORMAT
+                       " rows that were handled already have changed or are gone: they stay done",
+                       changes.changed);
     g_free(intake.first_wrong);
     return good;
 }

@@ -104,12 +104,13 @@ bool mm_ledger_record(MmLedger *ledger, const MmOutcome *outcomes, size_t n, int
 
 /* ---- claims ---- */
 
-/* Rows in the CSV's order; CROSS JOIN keeps SQLite from turning the loops round. */
+/* Rows in the CSV's order; CROSS JOIN keeps SQLite from turning the loops round. What is due later
+ * than any pause lasts was written before the clock was set back: it is due. */
 static const char claimable_sql[] =
     "SELECT row.id, row.number, row.key, row.digest, row.ordinal, entry.n, entry.kind,"
     " entry.address, entry.attempts, (SELECT max(claims) FROM entry AS all_of WHERE all_of.row ="
     " row.id) FROM row CROSS JOIN entry ON entry.row = row.id WHERE row.number > ?1 AND"
-    " (entry.state = 0 OR (entry.state = 3 AND entry.not_before <= ?2)) AND"
+    " (entry.state = 0 OR (entry.state = 3 AND entry.not_before NOT BETWEEN ?2 + 1 AND ?5)) AND"
     " NOT (?4 > 0 AND entry.run = ?3 AND entry.tries >= ?4) ORDER BY row.number, entry.n";
 
 static MmClaim *claim_new(MbStatement *row, int64_t *claims)
@@ -153,6 +154,7 @@ static bool read_claimable(MmLedger *ledger, size_t n, uint64_t after, unsigned 
     mb_statement_bind_int(select, 2, now);
     mb_statement_bind_int(select, 3, ledger->run);
     mb_statement_bind_int(select, 4, max_attempts);
+    mb_statement_bind_int(select, 5, now + MM_DEFER_MAX_S);
     while ((next = mb_statement_step(select, error)) == MB_NEXT) {
         if (claim == NULL || claim->row != mb_statement_int(select, 0)) {
             int64_t count;
@@ -234,20 +236,22 @@ GPtrArray *mm_ledger_claim(MmLedger *ledger, size_t n, uint64_t after, unsigned 
     return g_steal_pointer(&found);
 }
 
-int64_t mm_ledger_next_due(MmLedger *ledger, unsigned max_attempts, GError **error)
+/* As claimable_sql has it. */
+static const char next_due_sql[] =
+    "SELECT min(CASE WHEN not_before > ?3 THEN 1 ELSE not_before END) FROM entry WHERE state = 3"
+    " AND NOT (?2 > 0 AND run = ?1 AND tries >= ?2) AND row IN (SELECT id FROM row WHERE number > "
+    "0)";
+
+int64_t mm_ledger_next_due(MmLedger *ledger, unsigned max_attempts, int64_t now, GError **error)
 {
-    MbStatement *select =
-        mb_store_statement(ledger->store,
-                           "SELECT min(not_before) FROM entry WHERE state = 3 AND NOT (?2 > 0 AND "
-                           "run = ?1 AND tries >="
-                           " ?2) AND row IN (SELECT id FROM row WHERE number > 0)",
-                           error);
+    MbStatement *select = mb_store_statement(ledger->store, next_due_sql, error);
     int64_t due = 0;
 
     if (select == NULL || !mm_ledger_flush(ledger, error))
         return 0;
     mb_statement_bind_int(select, 1, ledger->run);
     mb_statement_bind_int(select, 2, max_attempts);
+    mb_statement_bind_int(select, 3, now + MM_DEFER_MAX_S);
     if (mb_statement_step(select, error) == MB_NEXT && !mb_statement_is_null(select, 0))
         due = MAX(mb_statement_int(select, 0), 1);
     mb_statement_reset(select);

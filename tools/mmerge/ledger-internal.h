@@ -1,5 +1,6 @@
 /*
  * What the ledger's files share: ledger.c opens and settles, ledger-rows.c takes the CSV's rows in,
+ * ledger-entries.c their recipients, ledger-again.c knows whom a row before has reached already,
  * ledger-claims.c claims and records, ledger-report.c reads and resolves.
  */
 #pragma once
@@ -20,8 +21,9 @@ struct MmLedger {
     GArray *held; /* HeldOutcome: recorded, not yet committed */
     /* ledger-rows.c */
     bool taking_rows;
-    bool had_rows;
-    GHashTable *ordinals; /* a digest's first 8 bytes → how many rows had them */
+    int64_t last_before;    /* the last row's id before they came; 0: there was none */
+    GHashTable *ordinals;   /* a digest's first 8 bytes → how many rows had them */
+    struct MmSeen *handled; /* ledger-again.c: To of the rows that are done → id */
     MmLedgerChanges changes;
     /* ledger-report.c */
     GHashTable *doubtful; /* name → GArray of EntryId; built by the first resolve */
@@ -41,6 +43,41 @@ MmState mm_ledger_derive(const MmLedger *ledger, int64_t row, int64_t claims, co
 
 /* The value that marks of a row's claim number `claims` carry: never 0. */
 uint8_t mm_ledger_mark_value(int64_t claims);
+
+/* A row that is done was sent, refused or may have been: it is never mailed again. One that was
+ * tried keeps its key. */
+#define MM_IS_DONE "EXISTS (SELECT 1 FROM entry WHERE entry.row = row.id AND state IN (2, 4, 5))"
+#define MM_IS_TRIED                                                                                \
+    "EXISTS (SELECT 1 FROM entry WHERE entry.row = row.id AND (attempts > 0 OR state IN (2, 3, "   \
+    "4, 5)))"
+
+/* A row of the CSV that was there before. */
+typedef struct {
+    int64_t id;
+    char *key; /* of one that was tried: what its Message-ID is made of; owned */
+    bool done, tried;
+    bool same_digest;
+} MmKnownRow;
+
+/* Gives the row its place, record and key in today's CSV. */
+bool mm_ledger_set_row(MmLedger *ledger, const MmKnownRow *known, const MmLedgerRow *row,
+                       int64_t ordinal, GError **error);
+
+/* The entries of a new row; and of a known one, whose recipients may be others today. */
+bool mm_ledger_insert_entries(MmLedger *ledger, int64_t id, const MmLedgerRow *row, GError **error);
+bool mm_ledger_update_entries(MmLedger *ledger, const MmKnownRow *known, const MmLedgerRow *row,
+                              GError **error);
+
+/* Notes whom the rows that are done were for. */
+bool mm_ledger_note_handled(MmLedger *ledger, GError **error);
+
+/* Makes a row invalid whose To another row that is done has reached: duplicates that have changed
+ * places must not both be mailed. `id` is its own, 0 when it is new. */
+bool mm_ledger_judge_again(MmLedger *ledger, int64_t id, MmLedgerRow *row, GError **error);
+
+/* --accept-changes: new rows that are for the same people as done rows that are gone are those
+ * rows, edited. */
+bool mm_ledger_pair_gone(MmLedger *ledger, GError **error);
 
 /* Writes the held outcomes inside the transaction that is open. */
 bool mm_ledger_write_held(MmLedger *ledger, GError **error);

@@ -119,11 +119,12 @@ static char *fold_address(const char *address)
 
 static bool collect_doubtful(MmLedger *ledger, GError **error)
 {
-    MbStatement *select = mb_store_statement(
-        ledger->store,
-        "SELECT row.id, row.key, row.digest, row.ordinal, entry.n, entry.address FROM entry"
-        " JOIN row ON row.id = entry.row WHERE entry.state = 5",
-        error);
+    MbStatement *select =
+        mb_store_statement(ledger->store,
+                           "SELECT row.id, row.key, row.digest, row.ordinal, entry.n, "
+                           "entry.address, row.match FROM entry"
+                           " JOIN row ON row.id = entry.row WHERE entry.state = 5",
+                           error);
     MbNext next = MB_FAILED;
 
     ledger->doubtful =
@@ -131,6 +132,7 @@ static bool collect_doubtful(MmLedger *ledger, GError **error)
     while (select != NULL && (next = mb_statement_step(select, error)) == MB_NEXT) {
         EntryId id = {mb_statement_int(select, 0), (int)mb_statement_int(select, 4)};
         char message_key[MM_MESSAGE_KEY_SIZE];
+        const char *match = mb_statement_text(select, 6);
         size_t length;
         g_autofree char *key =
             mm_ledger_key_of(mb_statement_text(select, 1), mb_statement_blob(select, 2, &length),
@@ -139,7 +141,9 @@ static bool collect_doubtful(MmLedger *ledger, GError **error)
         mm_ledger_message_key(ledger, key, message_key);
         add_name(ledger->doubtful, key, id);
         add_name(ledger->doubtful, message_key, id);
-        if (strcmp(address, key) != 0)
+        if (g_strcmp0(match, key) != 0 && match != NULL)
+            add_name(ledger->doubtful, match, id);
+        if (strcmp(address, key) != 0 && g_strcmp0(address, match) != 0)
             add_name(ledger->doubtful, address, id);
     }
     return next == MB_END;
@@ -188,8 +192,9 @@ bool mm_ledger_resolve(MmLedger *ledger, const char *name, bool sent, int64_t no
     if (!begin_resolving(ledger, error))
         return false;
     update = mb_store_statement(ledger->store,
-                                "UPDATE entry SET state = ?3, updated = ?4, code = 0, reply = ?5"
-                                " WHERE row = ?1 AND n = ?2 AND state = 5",
+                                "UPDATE entry SET state = CASE WHEN ?3 = 0 AND row IN (SELECT id"
+                                " FROM row WHERE number <= 0) THEN 7 ELSE ?3 END, updated = ?4,"
+                                " code = 0, reply = ?5 WHERE row = ?1 AND n = ?2 AND state = 5",
                                 error);
     if (update == NULL)
         return false;
@@ -214,7 +219,7 @@ bool mm_ledger_release_doubtful(MmLedger *ledger, uint64_t *n, GError **error)
     if (!mm_ledger_flush(ledger, error) ||
         !mb_store_run(ledger->store,
                       "UPDATE entry SET state = 0, reply = 'sent again by --in-doubt resend'"
-                      " WHERE state = 5",
+                      " WHERE state = 5 AND row IN (SELECT id FROM row WHERE number > 0)",
                       error))
         return false;
     *n = (uint64_t)mb_store_changes(ledger->store);

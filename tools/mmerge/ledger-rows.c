@@ -1,15 +1,11 @@
 #include "ledger-internal.h"
+#include "ledger-seen.h"
 
 #include <mailbatch/base/text.h>
 #include <string.h>
 
 /* How many of the changed rows a message names. */
 #define NAMED_MAX 5
-
-/* States that say something happened: such a row is done and keeps its entries. */
-#define HAS_HISTORY                                                                                \
-    "EXISTS (SELECT 1 FROM entry WHERE entry.row = row.id AND (attempts > 0 OR state IN (2, 3, "   \
-    "4, 5)))"
 
 bool mm_ledger_is_checked(MmLedger *ledger, const uint8_t verdict[MB_SHA256_LENGTH])
 {
@@ -23,34 +19,63 @@ bool mm_ledger_is_checked(MmLedger *ledger, const uint8_t verdict[MB_SHA256_LENG
     return length == MB_SHA256_LENGTH && memcmp(bytes, verdict, length) == 0;
 }
 
-bool mm_ledger_begin_rows(MmLedger *ledger, GError **error)
+static bool ask_number(MmLedger *ledger, const char *sql, int64_t *number, GError **error)
 {
-    MbStatement *any;
+    MbStatement *select = mb_store_statement(ledger->store, sql, error);
 
+    if (select == NULL || mb_statement_step(select, error) != MB_NEXT)
+        return false;
+    *number = mb_statement_int(select, 0);
+    mb_statement_reset(select);
+    return true;
+}
+
+static bool is_other_column(MmLedger *ledger, const char *key_column)
+{
+    g_autoptr(GBytes) before = mm_ledger_get_meta(ledger, "key");
+    g_autoptr(GBytes) now = g_bytes_new(key_column, strlen(key_column));
+
+    return before == NULL || !g_bytes_equal(before, now);
+}
+
+/* Number 0 is "not seen in this CSV", -1 "gone, and accepted"; the indexes serve this comparison
+ * only. The values of another column say nothing of who a row is. */
+static bool begin_comparison(MmLedger *ledger, const char *key_column, GError **error)
+{
+    if (!mb_store_run(ledger->store,
+                      "UPDATE row SET number = 0 WHERE number > 0;"
+                      "CREATE INDEX row_match ON row (match) WHERE match IS NOT NULL;"
+                      "CREATE INDEX row_digest ON row (digest, ordinal)",
+                      error))
+        return false;
+    if (is_other_column(ledger, key_column) &&
+        !mb_store_run(ledger->store, "UPDATE row SET match = NULL", error))
+        return false;
+    return mm_ledger_note_handled(ledger, error);
+}
+
+bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, GError **error)
+{
+    if (key_column == NULL)
+        key_column = "";
     if (!mm_ledger_flush(ledger, error) || !mb_store_begin(ledger->store, true, error))
         return false;
     ledger->taking_rows = true;
     ledger->changes = (MmLedgerChanges){0};
     ledger->ordinals = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    any = mb_store_statement(ledger->store, "SELECT EXISTS (SELECT 1 FROM row)", error);
-    if (any == NULL || mb_statement_step(any, error) != MB_NEXT) {
-        mm_ledger_abandon_rows(ledger);
-        return false;
-    }
-    ledger->had_rows = mb_statement_int(any, 0) != 0;
-    mb_statement_reset(any);
-    if (!ledger->had_rows)
-        return true;
-    /* Number 0 is "not seen in this CSV", -1 "gone, and accepted"; the indexes serve this
-     * comparison only. */
-    if (mb_store_run(ledger->store,
-                     "UPDATE row SET number = 0 WHERE number > 0;"
-                     "CREATE INDEX row_key ON row (key) WHERE key IS NOT NULL;"
-                     "CREATE INDEX row_digest ON row (digest, ordinal) WHERE key IS NULL",
-                     error))
+    if (ask_number(ledger, "SELECT ifnull(max(id), 0) FROM row", &ledger->last_before, error) &&
+        (ledger->last_before == 0 || begin_comparison(ledger, key_column, error)) &&
+        mm_ledger_put_meta(ledger, "key", key_column, strlen(key_column), error))
         return true;
     mm_ledger_abandon_rows(ledger);
     return false;
+}
+
+static void end_comparison(MmLedger *ledger)
+{
+    g_clear_pointer(&ledger->ordinals, g_hash_table_unref);
+    g_clear_pointer(&ledger->handled, mm_seen_free);
+    ledger->taking_rows = false;
 }
 
 void mm_ledger_abandon_rows(MmLedger *ledger)
@@ -58,8 +83,7 @@ void mm_ledger_abandon_rows(MmLedger *ledger)
     if (!ledger->taking_rows)
         return;
     mb_store_rollback(ledger->store);
-    g_clear_pointer(&ledger->ordinals, g_hash_table_unref);
-    ledger->taking_rows = false;
+    end_comparison(ledger);
 }
 
 /* How many rows before this one had the same digest. Half of one SHA-256 in eight is as good as all
@@ -76,49 +100,13 @@ static int64_t take_ordinal(MmLedger *ledger, const uint8_t *digest)
     return (int64_t)ordinal;
 }
 
-/* ---- entries ---- */
-
-static MmState first_state(const MmLedgerRow *row, const MmLedgerRecipient *recipient)
-{
-    if (row->invalid != NULL)
-        return MM_INVALID;
-    return recipient != NULL && recipient->suppressed ? MM_SUPPRESSED : MM_PENDING;
-}
-
-static bool insert_entry(MmLedger *ledger, int64_t id, int n, const MmLedgerRow *row,
-                         const MmLedgerRecipient *recipient, GError **error)
-{
-    MbStatement *insert = mb_store_statement(
-        ledger->store,
-        "INSERT INTO entry (row, n, kind, state, address, reply) VALUES (?, ?, ?, ?, ?, ?)", error);
-
-    if (insert == NULL)
-        return false;
-    mb_statement_bind_int(insert, 1, id);
-    mb_statement_bind_int(insert, 2, n);
-    mb_statement_bind_int(insert, 3, recipient != NULL ? recipient->kind : MM_TO);
-    mb_statement_bind_int(insert, 4, first_state(row, recipient));
-    mb_statement_bind_text(insert, 5, recipient != NULL ? recipient->address : "");
-    mb_statement_bind_text(insert, 6, row->invalid);
-    return mb_statement_done(insert, error);
-}
-
-static bool insert_entries(MmLedger *ledger, int64_t id, const MmLedgerRow *row, GError **error)
-{
-    /* A row that cannot even be addressed is listed all the same. */
-    if (row->n_recipients == 0)
-        return insert_entry(ledger, id, 0, row, NULL, error);
-    for (size_t i = 0; i < row->n_recipients; i++) {
-        if (!insert_entry(ledger, id, (int)i, row, &row->recipients[i], error))
-            return false;
-    }
-    return true;
-}
+/* ---- rows ---- */
 
 static bool insert_row(MmLedger *ledger, const MmLedgerRow *row, int64_t ordinal, GError **error)
 {
     MbStatement *insert = mb_store_statement(
-        ledger->store, "INSERT INTO row (number, key, digest, ordinal) VALUES (?, ?, ?, ?)", error);
+        ledger->store,
+        "INSERT INTO row (number, key, digest, ordinal, match) VALUES (?1, ?2, ?3, ?4, ?2)", error);
 
     if (insert == NULL)
         return false;
@@ -129,146 +117,119 @@ static bool insert_row(MmLedger *ledger, const MmLedgerRow *row, int64_t ordinal
     if (!mb_statement_done(insert, error))
         return false;
     ledger->changes.added++;
-    return insert_entries(ledger, mb_store_last_id(ledger->store), row, error);
+    return mm_ledger_insert_entries(ledger, mb_store_last_id(ledger->store), row, error);
 }
 
-/* ---- rows that were there before ---- */
-
-typedef struct {
-    int64_t id;
-    bool done;
-    bool same_digest;
-    bool twice; /* the key stood in this CSV already */
-} KnownRow;
-
-static MbNext find_row(MmLedger *ledger, const MmLedgerRow *row, int64_t ordinal, KnownRow *known,
-                       GError **error)
+/* Finds what `find` asks for: id, key, digest, ordinal, whether it is done, whether it was tried.
+ */
+static MbNext take_known(MbStatement *find, const uint8_t *digest, MmKnownRow *known,
+                         GError **error)
 {
-    MbStatement *find = mb_store_statement(
-        ledger->store,
-        row->key != NULL ? "SELECT id, digest, number, " HAS_HISTORY " FROM row WHERE key = ?1"
-                         : "SELECT id, digest, number, " HAS_HISTORY
-                           " FROM row WHERE digest = ?1 AND ordinal = ?2 AND key IS NULL",
-        error);
-    const void *digest;
+    MbNext next = mb_statement_step(find, error);
+    const void *before;
     size_t length;
-    MbNext next;
 
-    if (find == NULL)
-        return MB_FAILED;
-    if (row->key != NULL) {
-        mb_statement_bind_text(find, 1, row->key);
-    } else {
-        mb_statement_bind_blob(find, 1, row->digest, MB_SHA256_LENGTH);
-        mb_statement_bind_int(find, 2, ordinal);
-    }
-    next = mb_statement_step(find, error);
     if (next == MB_NEXT) {
+        before = mb_statement_blob(find, 2, &length);
         known->id = mb_statement_int(find, 0);
-        digest = mb_statement_blob(find, 1, &length);
-        known->same_digest = length == MB_SHA256_LENGTH && memcmp(digest, row->digest, length) == 0;
-        known->twice = mb_statement_int(find, 2) > 0;
-        known->done = mb_statement_int(find, 3) != 0;
+        known->same_digest =
+            length == MB_SHA256_LENGTH && memcmp(before, digest, MB_SHA256_LENGTH) == 0;
+        known->done = mb_statement_int(find, 4) != 0;
+        known->tried = mb_statement_int(find, 5) != 0;
+        if (known->tried)
+            known->key =
+                mm_ledger_key_of(mb_statement_text(find, 1), before, mb_statement_int(find, 3));
     }
     mb_statement_reset(find);
     return next;
 }
 
-static bool run_with_id(MmLedger *ledger, const char *sql, int64_t id, GError **error)
-{
-    MbStatement *statement = mb_store_statement(ledger->store, sql, error);
+#define KNOWN_ROW "SELECT id, key, digest, ordinal, " MM_IS_DONE ", " MM_IS_TRIED " FROM row"
 
-    if (statement == NULL)
-        return false;
-    mb_statement_bind_int(statement, 1, id);
-    return mb_statement_done(statement, error);
+/* By its record first, so that another --key or another order changes nothing; else by its key. */
+static MbNext find_row(MmLedger *ledger, const MmLedgerRow *row, int64_t ordinal, MmKnownRow *known,
+                       GError **error)
+{
+    MbStatement *find = mb_store_statement(
+        ledger->store, KNOWN_ROW " WHERE digest = ?1 AND ordinal = ?2 AND number <= 0", error);
+    MbNext next;
+
+    if (find == NULL)
+        return MB_FAILED;
+    mb_statement_bind_blob(find, 1, row->digest, MB_SHA256_LENGTH);
+    mb_statement_bind_int(find, 2, ordinal);
+    next = take_known(find, row->digest, known, error);
+    if (next != MB_END || row->key == NULL)
+        return next;
+    find = mb_store_statement(
+        ledger->store, KNOWN_ROW " WHERE match = ?1 AND number <= 0 ORDER BY 5 DESC, id LIMIT 1",
+        error);
+    if (find == NULL)
+        return MB_FAILED;
+    mb_statement_bind_text(find, 1, row->key);
+    return take_known(find, row->digest, known, error);
 }
 
-static bool set_number(MmLedger *ledger, int64_t id, const MmLedgerRow *row, GError **error)
-{
-    MbStatement *update = mb_store_statement(
-        ledger->store, "UPDATE row SET number = ?2, digest = ?3 WHERE id = ?1", error);
-
-    if (update == NULL)
-        return false;
-    mb_statement_bind_int(update, 1, id);
-    mb_statement_bind_int(update, 2, (int64_t)row->number);
-    mb_statement_bind_blob(update, 3, row->digest, MB_SHA256_LENGTH);
-    return mb_statement_done(update, error);
-}
-
-/* What is still open of a row with history honours today's suppression list. */
-static bool suppress_open_entries(MmLedger *ledger, int64_t id, const MmLedgerRow *row,
-                                  GError **error)
+bool mm_ledger_set_row(MmLedger *ledger, const MmKnownRow *known, const MmLedgerRow *row,
+                       int64_t ordinal, GError **error)
 {
     MbStatement *update = mb_store_statement(
         ledger->store,
-        "UPDATE entry SET state = 7 WHERE row = ? AND address = ? AND state IN (0, 3)", error);
+        "UPDATE row SET number = ?2, key = ?3, digest = ?4, ordinal = ?5, match = ?6 WHERE id = ?1",
+        error);
 
     if (update == NULL)
         return false;
-    for (size_t i = 0; i < row->n_recipients; i++) {
-        if (!row->recipients[i].suppressed)
-            continue;
-        mb_statement_reset(update);
-        mb_statement_bind_int(update, 1, id);
-        mb_statement_bind_text(update, 2, row->recipients[i].address);
-        if (!mb_statement_done(update, error))
-            return false;
-    }
-    return true;
+    mb_statement_bind_int(update, 1, known->id);
+    mb_statement_bind_int(update, 2, (int64_t)row->number);
+    /* What was tried keeps its key, and so its Message-ID. */
+    mb_statement_bind_text(update, 3, known->tried ? known->key : row->key);
+    mb_statement_bind_blob(update, 4, row->digest, MB_SHA256_LENGTH);
+    mb_statement_bind_int(update, 5, ordinal);
+    mb_statement_bind_text(update, 6, row->key);
+    return mb_statement_done(update, error);
 }
 
-static bool update_row(MmLedger *ledger, const MmLedgerRow *row, const KnownRow *known,
-                       GError **error)
+static bool update_row(MmLedger *ledger, const MmLedgerRow *row, int64_t ordinal,
+                       const MmKnownRow *known, GError **error)
 {
     ledger->changes.known++;
     if (known->done && !known->same_digest)
         ledger->changes.changed++;
-    if (!set_number(ledger, known->id, row, error))
-        return false;
-    if (known->done)
-        return suppress_open_entries(ledger, known->id, row, error);
-    return run_with_id(ledger, "DELETE FROM entry WHERE row = ?", known->id, error) &&
-           insert_entries(ledger, known->id, row, error);
+    return mm_ledger_set_row(ledger, known, row, ordinal, error) &&
+           mm_ledger_update_entries(ledger, known, row, error);
 }
 
 bool mm_ledger_add_row(MmLedger *ledger, const MmLedgerRow *row, GError **error)
 {
-    int64_t ordinal = row->key == NULL ? take_ordinal(ledger, row->digest) : 0;
-    KnownRow known = {0};
+    int64_t ordinal = take_ordinal(ledger, row->digest);
+    MmKnownRow known = {0};
+    MmLedgerRow judged = *row;
+    MbNext found = MB_END;
+    bool good;
 
     g_assert(ledger->taking_rows);
-    if (!ledger->had_rows)
-        return insert_row(ledger, row, ordinal, error);
-    switch (find_row(ledger, row, ordinal, &known, error)) {
-    case MB_FAILED: return false;
-    case MB_END: return insert_row(ledger, row, ordinal, error);
-    case MB_NEXT: break;
-    }
-    /* Two rows of one key are one person: the caller's checks have said so already. */
-    return known.twice || update_row(ledger, row, &known, error);
+    if (ledger->last_before > 0)
+        found = find_row(ledger, row, ordinal, &known, error);
+    if (found == MB_FAILED)
+        return false;
+    good = known.done || mm_ledger_judge_again(ledger, known.id, &judged, error);
+    if (good && found == MB_NEXT)
+        good = update_row(ledger, &judged, ordinal, &known, error);
+    else if (good)
+        good = insert_row(ledger, &judged, ordinal, error);
+    g_free(known.key);
+    return good;
 }
 
 /* ---- the end ---- */
-
-static bool count_gone(MmLedger *ledger, const char *sql, uint64_t *count, GError **error)
-{
-    MbStatement *select = mb_store_statement(ledger->store, sql, error);
-
-    if (select == NULL || mb_statement_step(select, error) != MB_NEXT)
-        return false;
-    *count = (uint64_t)mb_statement_int(select, 0);
-    mb_statement_reset(select);
-    return true;
-}
 
 static void append_gone_names(MmLedger *ledger, GString *names)
 {
     MbStatement *select = mb_store_statement(
         ledger->store,
         "SELECT address FROM row JOIN entry ON entry.row = row.id AND entry.n = 0"
-        " WHERE number = 0 AND " HAS_HISTORY " ORDER BY row.id LIMIT ?",
+        " WHERE number = 0 AND " MM_IS_DONE " ORDER BY row.id LIMIT ?",
         NULL);
 
     if (select == NULL)
@@ -295,30 +256,39 @@ static void set_changed_error(MmLedger *ledger, GError **error)
         names->str, names->len > 0 ? ", …)" : "");
 }
 
+/* What is still open of rows that are gone is listed as suppressed; what was never tried is
+ * forgotten. */
+static bool put_away_gone(MmLedger *ledger, GError **error)
+{
+    return mb_store_run(ledger->store,
+                        "DELETE FROM entry WHERE row IN (SELECT id FROM row WHERE number = 0 AND"
+                        " NOT " MM_IS_TRIED ");"
+                        "DELETE FROM row WHERE number = 0 AND NOT EXISTS"
+                        " (SELECT 1 FROM entry WHERE entry.row = row.id);"
+                        "UPDATE row SET number = -1 WHERE number = 0;"
+                        "UPDATE entry SET state = 7, reply = 'its row is gone from the CSV' WHERE"
+                        " state IN (0, 3, 6) AND row IN (SELECT id FROM row WHERE number = -1);"
+                        "DROP INDEX row_match; DROP INDEX row_digest",
+                        error);
+}
+
 static bool compare_gone(MmLedger *ledger, bool accept_changes, GError **error)
 {
-    uint64_t gone_done;
+    int64_t gone, done;
 
-    if (!ledger->had_rows)
+    if (ledger->last_before == 0)
         return true;
-    if (!count_gone(ledger, "SELECT count(*) FROM row WHERE number = 0 AND " HAS_HISTORY,
-                    &gone_done, error) ||
-        !count_gone(ledger, "SELECT count(*) FROM row WHERE number = 0 AND NOT " HAS_HISTORY,
-                    &ledger->changes.dropped, error))
+    if (!ask_number(ledger, "SELECT count(*) FROM row WHERE number = 0", &gone, error) ||
+        !ask_number(ledger, "SELECT count(*) FROM row WHERE number = 0 AND " MM_IS_DONE, &done,
+                    error))
         return false;
-    ledger->changes.changed += gone_done;
+    ledger->changes.dropped = (uint64_t)(gone - done);
+    ledger->changes.changed += (uint64_t)done;
     if (ledger->changes.changed > 0 && !accept_changes) {
         set_changed_error(ledger, error);
         return false;
     }
-    return mb_store_run(ledger->store,
-                        "DELETE FROM entry WHERE row IN (SELECT id FROM row WHERE number = 0 AND"
-                        " NOT " HAS_HISTORY ");"
-                        "DELETE FROM row WHERE number = 0 AND NOT EXISTS"
-                        " (SELECT 1 FROM entry WHERE entry.row = row.id);"
-                        "UPDATE row SET number = -1 WHERE number = 0;"
-                        "DROP INDEX row_key; DROP INDEX row_digest",
-                        error);
+    return (done == 0 || mm_ledger_pair_gone(ledger, error)) && put_away_gone(ledger, error);
 }
 
 bool mm_ledger_end_rows(MmLedger *ledger, const uint8_t verdict[MB_SHA256_LENGTH],
@@ -333,7 +303,6 @@ bool mm_ledger_end_rows(MmLedger *ledger, const uint8_t verdict[MB_SHA256_LENGTH
         mm_ledger_abandon_rows(ledger);
         return false;
     }
-    g_clear_pointer(&ledger->ordinals, g_hash_table_unref);
-    ledger->taking_rows = false;
+    end_comparison(ledger);
     return true;
 }

@@ -1,6 +1,9 @@
 #include "ledger-seen.h"
 
+#include "mailbox.h"
+
 #include <mailbatch/store/store.h>
+#include <string.h>
 
 static const char make_seen[] =
     "CREATE TABLE seen (kind TEXT NOT NULL, name BLOB NOT NULL, row INTEGER NOT NULL,"
@@ -46,11 +49,22 @@ static MbStatement *statement(MmSeen *seen, const char *sql, const char *kind, c
     return made;
 }
 
+bool mm_seen_find(MmSeen *seen, const char *kind, const char *name, size_t length, uint64_t *row,
+                  GError **error)
+{
+    MbStatement *find = statement(seen, find_seen, kind, name, length, error);
+    MbNext next = find != NULL ? mb_statement_step(find, error) : MB_FAILED;
+
+    *row = next == MB_NEXT ? (uint64_t)mb_statement_int(find, 0) : 0;
+    if (find != NULL)
+        mb_statement_reset(find);
+    return next != MB_FAILED;
+}
+
 bool mm_seen_add(MmSeen *seen, const char *kind, const char *name, size_t length, uint64_t row,
                  uint64_t *before, GError **error)
 {
     MbStatement *add = statement(seen, add_seen, kind, name, length, error);
-    MbStatement *find;
 
     *before = 0;
     if (add == NULL)
@@ -58,12 +72,28 @@ bool mm_seen_add(MmSeen *seen, const char *kind, const char *name, size_t length
     mb_statement_bind_int(add, 3, (int64_t)row);
     if (!mb_statement_done(add, error))
         return false;
-    if (mb_store_changes(seen->store) > 0)
-        return true;
-    find = statement(seen, find_seen, kind, name, length, error);
-    if (find == NULL || mb_statement_step(find, error) != MB_NEXT)
-        return false;
-    *before = (uint64_t)mb_statement_int(find, 0);
-    mb_statement_reset(find);
-    return true;
+    return mb_store_changes(seen->store) > 0 ||
+           mm_seen_find(seen, kind, name, length, before, error);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void mm_seen_name(const MmLedgerRecipient *recipients, size_t n, GString *name)
+{
+    g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
+    bool has_to = n > 0 && recipients[0].kind == MM_TO;
+
+    for (size_t i = 0; i < n; i++)
+        if (!has_to || recipients[i].kind == MM_TO)
+            g_ptr_array_add(addresses, mm_address_fold(recipients[i].address));
+    if (addresses->len > 0)
+        qsort(addresses->pdata, addresses->len, sizeof(char *), compare_names);
+    g_string_truncate(name, 0);
+    for (guint i = 0; i < addresses->len; i++) {
+        g_string_append(name, g_ptr_array_index(addresses, i));
+        g_string_append_c(name, '\n');
+    }
 }

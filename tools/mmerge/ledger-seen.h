@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "ledger.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,3 +20,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmSeen, mm_seen_free)
  * new. */
 bool mm_seen_add(MmSeen *seen, const char *kind, const char *name, size_t length, uint64_t row,
                  uint64_t *before, GError **error);
+
+/* The row that a name was first seen in; *row is 0 when it was not. */
+bool mm_seen_find(MmSeen *seen, const char *kind, const char *name, size_t length, uint64_t *row,
+                  GError **error);
+
+/* To's addresses (all of them where there is no To), folded and sorted: the same set is the same
+ * name. */
+void mm_seen_name(const MmLedgerRecipient *recipients, size_t n, GString *name);

@@ -1,8 +1,10 @@
 #include "ledger-internal.h"
+#include "ledger-seen.h"
 
 #include <errno.h>
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/text.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +30,8 @@ static const char *const migrations[] = {
     " claims INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0,"
     " updated INTEGER NOT NULL DEFAULT 0, code INTEGER NOT NULL DEFAULT 0,"
     " address TEXT NOT NULL, reply TEXT, PRIMARY KEY (row, n)) WITHOUT ROWID",
+    /* row.key is what Message-ID is made of, row.match what --key says today. */
+    "ALTER TABLE row ADD COLUMN match TEXT; UPDATE row SET match = key",
     NULL,
 };
 
@@ -196,13 +200,27 @@ static bool settle(MmLedger *ledger, int64_t now, uint64_t *doubtful, GError **e
 
 /* ---- opening ---- */
 
+/* Where it is not to be had, as in a folder that became a root without /proc, every process is a
+ * boot of its own: what it leaves is in doubt. */
 static char *read_boot_id(void)
 {
+    uint8_t random[16];
     char *text = NULL;
 
-    if (!g_file_get_contents(BOOT_ID_PATH, &text, NULL, NULL))
-        return g_strdup("unknown");
-    return g_strchomp(text);
+    if (g_file_get_contents(BOOT_ID_PATH, &text, NULL, NULL))
+        return g_strchomp(text);
+    mb_random(random, sizeof random);
+    return mb_text_hex(random, sizeof random);
+}
+
+/* The file that a link leads to: its marks must be found by each of its names. */
+static char *real_path(const char *path)
+{
+    char *found = g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? realpath(path, NULL) : NULL;
+    char *real = g_strdup(found != NULL ? found : path);
+
+    free(found);
+    return real;
 }
 
 static MmLedger *ledger_new(void)
@@ -241,11 +259,22 @@ static bool begin_campaign(MmLedger *ledger, const char *campaign, const char *c
            mm_ledger_put_meta(ledger, "csv", csv, strlen(csv), error);
 }
 
+static bool holds_rows(MmLedger *ledger)
+{
+    MbStatement *any = mb_store_statement(ledger->store, "SELECT 1 FROM row LIMIT 1", NULL);
+    bool holds = any == NULL || mb_statement_step(any, NULL) != MB_END;
+
+    if (any != NULL)
+        mb_statement_reset(any);
+    return holds;
+}
+
+/* One that never came to hold a row is anybody's. */
 static bool check_campaign(MmLedger *ledger, const char *campaign, GError **error)
 {
     g_autofree char *found = get_meta_text(ledger, "campaign");
 
-    if (found == NULL || strcmp(found, campaign) == 0)
+    if (found == NULL || strcmp(found, campaign) == 0 || !holds_rows(ledger))
         return true;
     g_set_error(
         error, MM_LEDGER_ERROR, MB_ERROR_DATA,
@@ -289,10 +318,11 @@ static void remove_new_marks(const char *path)
     unlink(marks_path);
 }
 
-MmLedger *mm_ledger_open(const char *path, const char *campaign, const char *csv, int64_t now,
+MmLedger *mm_ledger_open(const char *name, const char *campaign, const char *csv, int64_t now,
                          uint64_t *settled, GError **error)
 {
     g_autoptr(MmLedger) ledger = ledger_new();
+    g_autofree char *path = real_path(name);
     bool existed = access(path, F_OK) == 0;
     g_autofree char *found = NULL;
 
@@ -307,7 +337,7 @@ MmLedger *mm_ledger_open(const char *path, const char *campaign, const char *csv
     if (!check_campaign(ledger, campaign, error) || !mb_store_begin(ledger->store, true, error))
         return NULL;
     found = get_meta_text(ledger, "campaign");
-    if ((found == NULL && !begin_campaign(ledger, campaign, csv, error)) ||
+    if ((g_strcmp0(found, campaign) != 0 && !begin_campaign(ledger, campaign, csv, error)) ||
         !mm_ledger_put_meta(ledger, "csv", csv, strlen(csv), error) ||
         !begin_run(ledger, now, error) || !mb_store_commit(ledger->store, error))
         return NULL;
@@ -326,9 +356,10 @@ static bool must_exist(const char *path, GError **error)
     return false;
 }
 
-MmLedger *mm_ledger_open_existing(const char *path, GError **error)
+MmLedger *mm_ledger_open_existing(const char *name, GError **error)
 {
     g_autoptr(MmLedger) ledger = ledger_new();
+    g_autofree char *path = real_path(name);
 
     if (!must_exist(path, error) || !open_marks(ledger, path, error))
         return NULL;
@@ -339,9 +370,10 @@ MmLedger *mm_ledger_open_existing(const char *path, GError **error)
     return g_steal_pointer(&ledger);
 }
 
-MmLedger *mm_ledger_open_to_read(const char *path, GError **error)
+MmLedger *mm_ledger_open_to_read(const char *name, GError **error)
 {
     g_autoptr(MmLedger) ledger = ledger_new();
+    g_autofree char *path = real_path(name);
     g_autofree char *marks_path = g_strconcat(path, MARKS_SUFFIX, NULL);
     g_autoptr(GError) marks_error = NULL;
 
@@ -388,6 +420,7 @@ void mm_ledger_free(MmLedger *ledger)
     mm_ledger_drop_held(ledger);
     g_array_unref(ledger->held);
     g_clear_pointer(&ledger->ordinals, g_hash_table_unref);
+    g_clear_pointer(&ledger->handled, mm_seen_free);
     g_clear_pointer(&ledger->doubtful, g_hash_table_unref);
     mb_store_free(ledger->store);
     mm_marks_free(ledger->marks);

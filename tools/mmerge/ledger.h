@@ -73,13 +73,16 @@ typedef struct {
     const MmLedgerRecipient *recipients;
     size_t n_recipients;
     const char *invalid; /* why it cannot be sent, or NULL */
+    bool again;          /* to be sent also when another row with the same To was (--duplicates
+                            send) */
 } MmLedgerRow;
 
 /* What the comparison with the rows known before has found. */
 typedef struct {
     uint64_t added;   /* rows that are new */
     uint64_t known;   /* rows that were there before */
-    uint64_t dropped; /* rows without outcome that are gone from the CSV: forgotten */
+    uint64_t dropped; /* rows that are not done and gone from the CSV: forgotten, or suppressed
+                         when they were tried */
     uint64_t changed; /* done rows whose record is gone from the CSV, or changed under its key */
 } MmLedgerChanges;
 
@@ -128,13 +131,16 @@ void mm_ledger_message_key(const MmLedger *ledger, const char *row_key,
 bool mm_ledger_is_checked(MmLedger *ledger, const uint8_t verdict[MB_SHA256_LENGTH]);
 
 /* Takes all rows of the CSV in, in its order, in one transaction: nothing is kept unless end_rows()
- * says so. Rows are matched by key, else by digest and ordinal. */
-bool mm_ledger_begin_rows(MmLedger *ledger, GError **error);
+ * says so. Rows are matched by digest and ordinal, else by key when keys are of the same column as
+ * before (`key_column`, NULL: no keys). Of a row that was tried, open entries follow today's
+ * recipients and suppressions; a recipient that came to a row that is done is suppressed. */
+bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, GError **error);
 bool mm_ledger_add_row(MmLedger *ledger, const MmLedgerRow *row, GError **error);
 
 /* Done rows that are gone or changed stop it with MB_ERROR_DATA (the message names the first few)
- * unless `accept_changes`: then they stay done and are never mailed again. `changes` may be NULL;
- * filled in any case. */
+ * unless `accept_changes`: then they stay done and are never mailed again; a new row with an
+ * address in To of one that is gone is that row, edited. `changes` may be NULL; filled in any case.
+ */
 bool mm_ledger_end_rows(MmLedger *ledger, const uint8_t verdict[MB_SHA256_LENGTH],
                         bool accept_changes, MmLedgerChanges *changes, GError **error);
 
@@ -161,13 +167,16 @@ typedef struct {
 
 void mm_claim_free(MmClaim *claim);
 
+/* The longest pause of a deferred entry, in seconds: an hour, and a fifth more. */
+#define MM_DEFER_MAX_S 4320
+
 /* What came of one entry. */
 typedef struct {
     int64_t row;
     int index;
     MmState state;      /* MM_SENT, MM_DEFERRED, MM_REFUSED, MM_IN_DOUBT; MM_PENDING: released, the
                            attempt is not counted */
-    int64_t not_before; /* MM_DEFERRED: not again before */
+    int64_t not_before; /* MM_DEFERRED: not again before; at most MM_DEFER_MAX_S ahead */
     int code;           /* the reply's code, 0 for none */
     const char *reply;  /* safe to show; NULL for none */
 } MmOutcome;
@@ -187,7 +196,7 @@ bool mm_ledger_record(MmLedger *ledger, const MmOutcome *outcomes, size_t n, int
 bool mm_ledger_flush(MmLedger *ledger, GError **error);
 
 /* When the earliest deferred entry that this run may try again is due; 0: there is none. */
-int64_t mm_ledger_next_due(MmLedger *ledger, unsigned max_attempts, GError **error);
+int64_t mm_ledger_next_due(MmLedger *ledger, unsigned max_attempts, int64_t now, GError **error);
 
 /* ---- what stands there ---- */
 
@@ -219,7 +228,7 @@ bool mm_ledger_each(MmLedger *ledger, const MmState *state,
 bool mm_ledger_resolve(MmLedger *ledger, const char *name, bool sent, int64_t now, uint64_t *n,
                        GError **error);
 
-/* All that is in doubt becomes pending (`--in-doubt resend`). */
+/* All that is in doubt and still in the CSV becomes pending (`--in-doubt resend`). */
 bool mm_ledger_release_doubtful(MmLedger *ledger, uint64_t *n, GError **error);
 
 /* For the workers; borrowed, valid until the ledger is closed or its rows are taken in anew. */

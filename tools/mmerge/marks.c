@@ -76,6 +76,14 @@ static bool map_as_it_is(MmMarks *marks, GError **error)
     return map(marks, (size_t)status.st_size / sizeof(Cell) * sizeof(Cell), error);
 }
 
+static bool is_still_there(const MmMarks *marks)
+{
+    struct stat opened, named;
+
+    return fstat(marks->descriptor, &opened) == 0 && stat(marks->path, &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 MmMarks *mm_marks_open(const char *path, GError **error)
 {
     int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -92,6 +100,13 @@ MmMarks *mm_marks_open(const char *path, GError **error)
                         "%s: in use by another process: wait for it to end", path);
         else
             set_error(error, path, "cannot lock", MB_ERROR_IO);
+        return NULL;
+    }
+    /* Whoever held it may have taken the file away meanwhile: a lock on that one keeps nobody out.
+     */
+    if (!is_still_there(marks)) {
+        g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_TEMPORARY,
+                    "%s: another process has just removed it: try again", path);
         return NULL;
     }
     if (!map_as_it_is(marks, error))

@@ -1,7 +1,6 @@
 #include "preflight.h"
 
 #include "ledger-seen.h"
-#include "mailbox.h"
 
 #include <string.h>
 
@@ -11,29 +10,6 @@ typedef struct {
     MmPreflightTotals *totals;
     GString *name;
 } Preflight;
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* To's addresses (all of them where there is no To), folded and sorted: the same set is the same
- * name. */
-static void set_name(Preflight *preflight, const MmMessage *message)
-{
-    g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
-    bool has_to = message->n_recipients > 0 && message->recipients[0].kind == MM_TO;
-
-    for (size_t i = 0; i < message->n_recipients; i++)
-        if (!has_to || message->recipients[i].kind == MM_TO)
-            g_ptr_array_add(addresses, mm_address_fold(message->recipients[i].address));
-    qsort(addresses->pdata, addresses->len, sizeof(char *), compare_names);
-    g_string_truncate(preflight->name, 0);
-    for (guint i = 0; i < addresses->len; i++) {
-        g_string_append(preflight->name, g_ptr_array_index(addresses, i));
-        g_string_append_c(preflight->name, '\n');
-    }
-}
 
 static bool find_duplicate(Preflight *preflight, MmVerdict *verdict, char **why, GError **error)
 {
@@ -53,7 +29,7 @@ static bool find_duplicate(Preflight *preflight, MmVerdict *verdict, char **why,
             return true;
         }
     }
-    set_name(preflight, verdict->message);
+    mm_seen_name(verdict->message->recipients, verdict->message->n_recipients, preflight->name);
     if (!mm_seen_add(preflight->seen, "t", preflight->name->str, preflight->name->len, row->number,
                      &before, error))
         return false;
