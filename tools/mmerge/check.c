@@ -148,6 +148,10 @@ static int run(const MmCampaign *campaign, bool json)
         report_totals(&totals);
         report_strangest(&check);
     }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        mb_log_error("standard output: cannot be written");
+        return MB_EXIT_IO;
+    }
     return totals.bad > 0 || totals.stop ? MB_EXIT_DATA : MB_EXIT_OK;
 }
 

@@ -14,6 +14,8 @@
 
 #define TOOL "mmerge preview"
 
+#define NO_ROW G_MININT64 /* until it is said */
+
 typedef struct {
     MmCampaignOptions campaign;
     gint64 row;
@@ -82,7 +84,7 @@ static MmRenderOptions render_options(void)
     return options;
 }
 
-/* The one row that was asked for, or the first that is good. */
+/* The one row that was asked for, or the first. */
 static int preview_one(const MmCampaign *campaign, const Options *options)
 {
     MmRenderOptions how = render_options();
@@ -149,7 +151,7 @@ static int preview_all(const MmCampaign *campaign, const Options *options)
 
 int mm_preview_main(int argc, char **argv)
 {
-    Options options = {0};
+    Options options = {.row = NO_ROW};
     gboolean verbose = FALSE;
     const GOptionEntry more[] = {
         {"row", 0, 0, G_OPTION_ARG_INT64, &options.row, "The message of row N (header: row 1)",
@@ -171,6 +173,14 @@ int mm_preview_main(int argc, char **argv)
     case MB_PARSED_DONE: return MB_EXIT_OK;
     case MB_PARSED_USAGE: return MB_EXIT_USAGE;
     case MB_PARSED_RUN: break;
+    }
+    if (options.row == NO_ROW) {
+        options.row = 0;
+    } else if (options.row < 1) {
+        mm_campaign_options_clear(&options.campaign);
+        g_free(options.out);
+        return mb_option_usage(
+            TOOL, "--row %" G_GINT64_FORMAT ": rows are counted from 1, the header", options.row);
     }
     if (verbose)
         mb_log_set_level(MB_LOG_VERBOSE);

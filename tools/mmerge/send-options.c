@@ -8,6 +8,8 @@
 
 #define TOOL "mmerge send"
 
+#define NO_LIMIT G_MAXINT64 /* until it is said */
+
 static bool usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static bool usage(GError **error, const char *format, ...)
@@ -93,7 +95,7 @@ static bool check_numbers(const MmSendOptions *options, GError **error)
         {"--connections", options->connections, 1, 100},
         {"--window", options->window, 0, 1000},
         {"--per-connection", options->per_connection, 0, G_MAXINT},
-        {"--limit", options->limit, 0, G_MAXINT64},
+        {"--limit", options->limit, 1, G_MAXINT64},
         {"--retry", options->retry, 1, 1000},
     };
 
@@ -200,6 +202,7 @@ MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv)
     g_autoptr(GError) error = NULL;
     MbParsed parsed;
 
+    options->limit = NO_LIMIT;
     options->connections = 1;
     options->per_connection = 100;
     options->retry = 5;
@@ -207,8 +210,13 @@ MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv)
     parsed = mb_option_parse(argc, argv, TOOL, MAILBATCH_VERSION, "TEMPLATE CSV",
                              "send every row that the ledger does not hold as done", NULL, entries,
                              2, 2);
-    if (parsed != MB_PARSED_RUN || check(options, &error))
+    if (parsed != MB_PARSED_RUN)
         return parsed;
+    if (check(options, &error)) {
+        if (options->limit == NO_LIMIT)
+            options->limit = 0;
+        return parsed;
+    }
     mb_option_usage(TOOL, "%s", error->message);
     return MB_PARSED_USAGE;
 }

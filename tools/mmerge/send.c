@@ -59,12 +59,16 @@ static bool open_server(Send *send, GError **error)
     return send->options->transcript == NULL || send->transcript != NULL;
 }
 
-/* A ledger that this run made and that never came to hold a row is no use to anybody. */
+/* A ledger that this run made and that never came to hold a row is no use to anybody. It goes while
+ * it is locked, its marks last: what another process makes in its place must stay. */
 static void remove_fresh_ledger(const Send *send)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".marks"};
+    MmLedgerCounts counts;
 
-    for (size_t i = 0; send->fresh && i < G_N_ELEMENTS(suffixes); i++) {
+    if (!send->fresh || !mm_ledger_count(send->ledger, &counts, NULL) || counts.rows > 0)
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
         g_autofree char *path = g_strconcat(send->ledger_path, suffixes[i], NULL);
         g_unlink(path);
     }
@@ -86,8 +90,8 @@ static bool open_ledger(Send *send, GError **error)
             "%s: this file system has no shared memory, a rollback journal is used: slower",
             send->ledger_path);
     if (!mm_intake(send->campaign, send->ledger, &intake, error)) {
-        mm_ledger_free(g_steal_pointer(&send->ledger));
         remove_fresh_ledger(send);
+        mm_ledger_free(g_steal_pointer(&send->ledger));
         return false;
     }
     if (doubtful > 0)
@@ -105,8 +109,7 @@ static bool open_all(Send *send, const char *template_path, const char *csv_path
     send->campaign = mm_campaign_open(template_path, csv_path, &options->campaign, error);
     if (send->campaign == NULL)
         return false;
-    for (const char *const *line = mm_campaign_warnings(send->campaign); *line != NULL; line++)
-        mb_log_warning("%s", *line);
+    mm_campaign_warn(send->campaign);
     if (!open_server(send, error))
         return false;
     if (options->redirect_to != NULL) {
@@ -240,16 +243,21 @@ static int send_campaign(const MmSendOptions *options, char **operands, const ch
     return status;
 }
 
+/* The command that goes on. That those in doubt are sent again was said once, and is not said for
+ * those of the next time. */
 static char *command_line(int argc, char **argv)
 {
     GString *line = g_string_new("mmerge send");
 
     for (int i = 1; i < argc; i++) {
-        bool plain = argv[i][0] != '\0';
-        for (const char *at = argv[i]; *at != '\0' && plain; at++)
-            plain = g_ascii_isalnum(*at) || strchr("-_./:=@,%+", *at) != NULL;
-        g_autofree char *quoted = plain ? g_strdup(argv[i]) : g_shell_quote(argv[i]);
-        g_string_append_printf(line, " %s", quoted);
+        if (strcmp(argv[i], "--in-doubt") == 0 && i + 1 < argc) {
+            i++;
+            continue;
+        }
+        if (g_str_has_prefix(argv[i], "--in-doubt="))
+            continue;
+        g_string_append_c(line, ' ');
+        mm_summary_append_quoted(line, argv[i]);
     }
     return g_string_free(line, FALSE);
 }

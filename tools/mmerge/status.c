@@ -1,5 +1,5 @@
+#include "campaign.h"
 #include "commands.h"
-#include "ledger.h"
 
 #include <mailbatch/base/json.h>
 #include <mailbatch/base/log.h>
@@ -54,7 +54,9 @@ static bool print_text(MmLedger *ledger, const MmState *state, GError **error)
 
     if (!mm_ledger_count(ledger, &counts, error))
         return false;
-    printf("campaign %s: %" G_GUINT64_FORMAT " rows\n", mm_ledger_campaign(ledger), counts.rows);
+    mb_text_append_printable(line, mm_ledger_campaign(ledger), strlen(mm_ledger_campaign(ledger)),
+                             0);
+    printf("campaign %s: %" G_GUINT64_FORMAT " rows\n", line->str, counts.rows);
     for (int i = 0; i < MM_STATES; i++)
         if (counts.entries[i] > 0)
             printf("%10" G_GUINT64_FORMAT "  %s\n", counts.entries[i], mm_state_name((MmState)i));
@@ -87,12 +89,39 @@ static bool print_json_entry(const MmLedgerEntry *entry, void *user)
 
 /* --- the rows, as input for a follow-up --------------------------------------------------- */
 
+/* The records that are wanted, and how often: by their digest, so that they are found wherever they
+ * stand today. */
+typedef struct {
+    GHashTable *counts; /* digest, GBytes → number */
+    uint64_t number;    /* of the row noted last */
+    uint64_t left;
+} Wanted;
+
 static bool note_row(const MmLedgerEntry *entry, void *user)
 {
-    GHashTable *wanted = user;
+    Wanted *wanted = user;
+    GBytes *digest;
+    gsize count;
 
-    if (entry->number > 0)
-        g_hash_table_add(wanted, g_memdup2(&entry->number, sizeof entry->number));
+    if (entry->number == 0 || entry->number == wanted->number)
+        return true;
+    digest = g_bytes_new(entry->digest, MB_SHA256_LENGTH);
+    count = GPOINTER_TO_SIZE(g_hash_table_lookup(wanted->counts, digest));
+    g_hash_table_insert(wanted->counts, digest, GSIZE_TO_POINTER(count + 1));
+    wanted->number = entry->number;
+    wanted->left++;
+    return true;
+}
+
+static bool take_wanted(Wanted *wanted, const MbCsvRow *row)
+{
+    g_autoptr(GBytes) digest = g_bytes_new(row->digest, MB_SHA256_LENGTH);
+    gsize count = GPOINTER_TO_SIZE(g_hash_table_lookup(wanted->counts, digest));
+
+    if (count == 0)
+        return false;
+    g_hash_table_insert(wanted->counts, g_steal_pointer(&digest), GSIZE_TO_POINTER(count - 1));
+    wanted->left--;
     return true;
 }
 
@@ -144,26 +173,46 @@ static void print_row(const MbCsv *csv, const MbCsvRow *row)
     printf("%s\r\n", line->str);
 }
 
+static bool print_rows(MbCsv *csv, Wanted *wanted, GError **error)
+{
+    MbCsvRow row;
+    MbNext next;
+
+    while ((next = mb_csv_next(csv, &row, error)) == MB_NEXT) {
+        if (!take_wanted(wanted, &row))
+            continue;
+        if (row.error != NULL)
+            mb_log_warning("left out: %s", row.error->message);
+        else
+            print_row(csv, &row);
+    }
+    return next == MB_END;
+}
+
 static bool print_csv(MmLedger *ledger, const MmState *state, const StatusOptions *options,
                       GError **error)
 {
     MbCsvOptions csv_options = {.encoding = options->encoding};
-    g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    g_autoptr(GHashTable) counts =
+        g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    Wanted wanted = {.counts = counts};
     g_autoptr(MbCsv) csv = NULL;
-    MbCsvRow row;
-    MbNext next;
 
-    if (options->delimiter != NULL)
-        csv_options.delimiter =
-            strcmp(options->delimiter, "tab") == 0 ? '\t' : options->delimiter[0];
+    if (!mm_campaign_delimiter(options->delimiter, &csv_options.delimiter, error))
+        return false;
     csv = mb_csv_open(mm_ledger_csv(ledger), &csv_options, error);
-    if (csv == NULL || !mm_ledger_each(ledger, state, note_row, wanted, error))
+    if (csv == NULL || !mm_ledger_each(ledger, state, note_row, &wanted, error))
         return false;
     print_header(csv);
-    while ((next = mb_csv_next(csv, &row, error)) == MB_NEXT)
-        if (row.error == NULL && g_hash_table_contains(wanted, &row.number))
-            print_row(csv, &row);
-    return next == MB_END;
+    if (!print_rows(csv, &wanted, error))
+        return false;
+    if (wanted.left == 0)
+        return true;
+    g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA,
+                "%s: %" G_GUINT64_FORMAT " rows of the ledger do not stand there any more as they "
+                "were: put them back, or run `mmerge send` so that the ledger knows them",
+                mm_ledger_csv(ledger), wanted.left);
+    return false;
 }
 
 /* --- the command -------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "summary.h"
 
 #include <mailbatch/base/json.h>
+#include <mailbatch/base/text.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,10 +125,39 @@ static void print_groups(const MmSummary *summary, MmState state, const char *ti
     }
 }
 
-static void print_text(const MmSummary *summary, const MmReport *report)
+void mm_summary_append_quoted(GString *line, const char *word)
+{
+    bool plain = *word != '\0';
+    g_autofree char *quoted = g_shell_quote(word);
+
+    for (const char *at = word; *at != '\0' && plain; at++)
+        plain = g_ascii_isalnum(*at) || strchr("-_./:=@,%+", *at) != NULL;
+    g_string_append(line, plain ? word : quoted);
+}
+
+static void print_counts(const MmReport *report)
 {
     static const MmState states[] = {MM_SENT,    MM_REFUSED, MM_DEFERRED,  MM_IN_DOUBT,
                                      MM_PENDING, MM_INVALID, MM_SUPPRESSED};
+    g_autofree char *campaign = mb_text_printable(report->campaign, strlen(report->campaign));
+    g_autoptr(GString) ledger = g_string_new(NULL);
+
+    printf("campaign %s:", campaign);
+    for (size_t i = 0; i < G_N_ELEMENTS(states); i++)
+        if (report->counts->entries[states[i]] > 0 || states[i] == MM_SENT)
+            printf("%s %" G_GUINT64_FORMAT " %s", i > 0 ? "," : "",
+                   report->counts->entries[states[i]], mm_state_name(states[i]));
+    putchar('\n');
+    if (report->counts->entries[MM_IN_DOUBT] == 0)
+        return;
+    mm_summary_append_quoted(ledger, report->ledger);
+    printf("in doubt: whether they arrived only the server knows; see `mmerge status "
+           "--state in-doubt %s`,\n  then settle them with `mmerge resolve`\n",
+           ledger->str);
+}
+
+static void print_text(const MmSummary *summary, const MmReport *report)
+{
     uint64_t sent = summary->counts[MM_SENT];
 
     print_groups(summary, MM_REFUSED, "refused for good, in this run:");
@@ -141,18 +171,8 @@ static void print_text(const MmSummary *summary, const MmReport *report)
     if (report->seconds >= 1 && sent > 0)
         printf(" (%.0f/s)", (double)sent / report->seconds);
     putchar('\n');
-    if (report->counts != NULL) {
-        printf("campaign %s:", report->campaign);
-        for (size_t i = 0; i < G_N_ELEMENTS(states); i++)
-            if (report->counts->entries[states[i]] > 0 || states[i] == MM_SENT)
-                printf("%s %" G_GUINT64_FORMAT " %s", i > 0 ? "," : "",
-                       report->counts->entries[states[i]], mm_state_name(states[i]));
-        putchar('\n');
-        if (report->counts->entries[MM_IN_DOUBT] > 0)
-            printf("in doubt: whether they arrived only the server knows; see `mmerge status "
-                   "--state in-doubt %s`,\n  then settle them with `mmerge resolve`\n",
-                   report->ledger);
-    }
+    if (report->counts != NULL)
+        print_counts(report);
     if (report->stopped != NULL)
         printf("stopped: %s\n", report->stopped);
     if (report->go_on != NULL)

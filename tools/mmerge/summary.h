@@ -34,4 +34,7 @@ typedef struct {
 /* On stdout, for people or as JSON lines. */
 void mm_summary_print(const MmSummary *summary, const MmReport *report, bool json);
 
+/* `word` as a shell takes it. */
+void mm_summary_append_quoted(GString *line, const char *word);
+
 G_END_DECLS
