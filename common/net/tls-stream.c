@@ -388,6 +388,10 @@ void mb_tls_say_end(MbStream *stream)
 {
     if (stream->ssl == NULL || !stream->handshake_done || stream->broken || stream->mute)
         return;
+    /* Nothing may complete a record whose octets the owner counts as unwritten: the end of a
+     * message among them would arrive although it is called unsent. */
+    if (stream->record_waits)
+        return;
     ERR_clear_error();
     SSL_shutdown(stream->ssl);
 }

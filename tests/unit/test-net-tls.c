@@ -19,10 +19,12 @@
 typedef enum {
     ECHO_BACK,       /* TLS, then whatever comes goes back until the end */
     END_IN_ORDER,    /* TLS, a line, close_notify */
+    NOTIFY_ONLY,     /* TLS, a line, close_notify, and no FIN */
     CUT_OFF,         /* TLS, a line, a bare FIN */
     HANG,            /* nothing at all */
     TALK_IN_CLEAR,   /* an SMTP greeting where TLS is expected */
     CLOSE_AT_ONCE,   /* a FIN instead of a handshake */
+    COUNT_LATER,     /* TLS, then counts what comes, once it is told to begin */
     PLAIN_THEN_MORE, /* a line in clear and, in the same breath, another */
 } Behaviour;
 
@@ -32,6 +34,9 @@ typedef struct {
     Behaviour behaviour;
     int connections;
     pthread_t thread;
+    pthread_mutex_t hold; /* COUNT_LATER begins when it is free */
+    size_t counted;
+    int kept; /* NOTIFY_ONLY: keeps the connection open */
 } Server;
 
 static bool wait_for(MbStream *stream, short events)
@@ -92,6 +97,17 @@ static void echo(MbStream *stream)
     }
 }
 
+static void count(Server *server, MbStream *stream)
+{
+    char buffer[65536];
+    size_t got;
+
+    pthread_mutex_lock(&server->hold);
+    pthread_mutex_unlock(&server->hold);
+    while (read_some(stream, buffer, sizeof(buffer), &got, NULL) == MB_IO_OK)
+        server->counted += got;
+}
+
 static void wait_for_end(MbStream *stream)
 {
     char buffer[4096];
@@ -124,8 +140,12 @@ static void serve_one(Server *server, MbStream *stream)
         return;
     if (server->behaviour == ECHO_BACK)
         echo(stream);
+    else if (server->behaviour == COUNT_LATER)
+        count(server, stream);
     else
         send_text(stream, "hello\r\n");
+    if (server->behaviour == NOTIFY_ONLY)
+        server->kept = dup(mb_stream_descriptor(stream));
     if (server->behaviour == CUT_OFF)
         shutdown(mb_stream_descriptor(stream), SHUT_WR);
 }
@@ -538,6 +558,73 @@ START_TEST(the_pump_moves_octets_both_ways_over_tls)
 }
 END_TEST
 
+/* No poll() tells of it. */
+START_TEST(an_end_behind_a_line_is_told_at_once)
+{
+    static const MbSessionOps ops = {.input = mirror_input,
+                                     .input_end = mirror_input_end,
+                                     .output = mirror_output,
+                                     .wrote = mirror_wrote};
+    g_autofree char *pem = NULL;
+    g_autoptr(MbTls) own = mb_tls_server_new_self_signed(&pem, NULL);
+    g_autoptr(MbTls) client = client_trusting(pem);
+    Mirror mirror = {.octets = (uint8_t *)"hello\r\n", .total = 7, .written = 7};
+    Server server = {0};
+    uint16_t port = start(&server, own, NOTIFY_ONLY, 1);
+    g_autoptr(MbStream) stream = mb_stream_dial("127.0.0.1", port, NULL, NULL);
+    g_autoptr(MbPump) pump = NULL;
+
+    ck_assert(mb_stream_start_tls(stream, client, "localhost", NULL));
+    stop(&server);
+    pump = mb_pump_new(stream, &mirror, &ops, NULL);
+    ck_assert_int_eq(mb_pump_step(pump, 1000, -1, NULL), MB_NEXT);
+    ck_assert_uint_eq(mirror.got, 7);
+    ck_assert_int_eq(mb_pump_step(pump, 1000, -1, NULL), MB_END);
+    close(server.kept);
+}
+END_TEST
+
+/* A record that was begun counts as unwritten: were it completed by the end, a message that is
+ * called unsent would arrive. */
+static void end_with_a_record_begun(void (*end)(MbStream *stream), const char *name)
+{
+    static const char zeros[16384];
+    g_autofree char *pem = NULL;
+    g_autoptr(MbTls) tls = mb_tls_server_new_self_signed(&pem, NULL);
+    g_autoptr(MbTls) client = client_trusting(pem);
+    Server server = {.hold = PTHREAD_MUTEX_INITIALIZER};
+    uint16_t port = start(&server, tls, COUNT_LATER, 1);
+    MbStream *stream = mb_stream_dial("127.0.0.1", port, NULL, NULL);
+    struct iovec part = {.iov_base = (void *)zeros, .iov_len = sizeof(zeros)};
+    size_t written = 0;
+    size_t wrote = 0;
+
+    pthread_mutex_lock(&server.hold);
+    ck_assert(mb_stream_start_tls(stream, client, "localhost", NULL));
+    while (mb_stream_write(stream, &part, 1, &wrote, NULL) == MB_IO_OK)
+        written += wrote;
+    pthread_mutex_unlock(&server.hold);
+    ck_assert(wait_for(stream, POLLOUT));
+    end(stream);
+    stop(&server);
+    ck_assert_msg(server.counted <= written, "%s: %zu octets came of %zu", name, server.counted,
+                  written);
+}
+
+static void end_then_free(MbStream *stream)
+{
+    mb_stream_end(stream);
+    mb_stream_free(stream);
+}
+
+START_TEST(an_end_completes_no_record)
+{
+    end_with_a_record_begun(mb_stream_free, "freed");
+    end_with_a_record_begun(end_then_free, "ended, then freed");
+    statement("M-24");
+}
+END_TEST
+
 START_TEST(a_cut_is_told_from_an_orderly_end)
 {
     static const Behaviour behaviours[] = {END_IN_ORDER, CUT_OFF};
@@ -654,6 +741,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_failed_handshake_is_explained, 0, G_N_ELEMENTS(handshake_rows));
     tcase_add_test(tcase, what_goes_through_tls_comes_out_the_same);
     tcase_add_test(tcase, the_pump_moves_octets_both_ways_over_tls);
+    tcase_add_test(tcase, an_end_behind_a_line_is_told_at_once);
+    tcase_add_test(tcase, an_end_completes_no_record);
     tcase_add_test(tcase, a_cut_is_told_from_an_orderly_end);
     tcase_add_test(tcase, the_second_connection_resumes);
     tcase_add_test(tcase, threads_share_what_is_trusted);
