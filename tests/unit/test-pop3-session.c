@@ -435,7 +435,6 @@ START_TEST(a_listing_without_end_ends)
     g_autofree char *padding = g_strnfill(100000, 'x');
     g_autofree char *line = g_strdup_printf("1 1 %s\r\n", padding);
 
-    ck_assert_uint_eq(list_without_end("1 1\r\n"), MB_POP3_LIST_MAX);
     ck_assert_uint_ge(list_without_end(line) * strlen(line), MB_POP3_LISTING_MAX - strlen(line));
 }
 END_TEST
