@@ -66,6 +66,24 @@ static void take_value(Scan *scan, const char **value, size_t *length)
         scan->at++;
 }
 
+/* What `&name;`, `&#39;` or `&#x27;` stands for; 0: nothing. */
+static gunichar value_of_entity(const char *name)
+{
+    const htmlEntityDesc *entity;
+    char *end;
+    guint64 value;
+    bool hex = name[0] == '#' && (name[1] == 'x' || name[1] == 'X');
+
+    if (name[0] != '#') {
+        entity = htmlEntityLookup(BAD_CAST name);
+        return entity != NULL ? entity->value : 0;
+    }
+    value = g_ascii_strtoull(name + (hex ? 2 : 1), &end, hex ? 16 : 10);
+    return *end == '\0' && value <= 0x10FFFF && g_unichar_validate((gunichar)value)
+               ? (gunichar)value
+               : 0;
+}
+
 /* Entities and %-escapes undone. The caller frees it. */
 static char *decode_path(const char *value, size_t length)
 {
@@ -76,12 +94,12 @@ static char *decode_path(const char *value, size_t length)
     for (const char *c = copy; *c != '\0'; c++) {
         const char *end = *c == '&' ? strchr(c, ';') : NULL;
         g_autofree char *name = end != NULL ? g_strndup(c + 1, (gsize)(end - c - 1)) : NULL;
-        const htmlEntityDesc *entity = name != NULL ? htmlEntityLookup(BAD_CAST name) : NULL;
+        gunichar meant = name != NULL ? value_of_entity(name) : 0;
 
-        if (entity == NULL) {
+        if (meant == 0) {
             g_string_append_c(plain, *c);
         } else {
-            g_string_append_unichar(plain, entity->value);
+            g_string_append_unichar(plain, meant);
             c = end;
         }
     }

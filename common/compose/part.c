@@ -200,6 +200,15 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
+/* A text without a charset would be read as ASCII: said where it is certain. */
+static bool is_utf8_text(const char *type, const char *content, size_t length)
+{
+    size_t bad;
+
+    return g_str_has_prefix(type, "text/") && !mb_text_is_ascii(content, length) &&
+           mb_text_is_utf8(content, length, &bad);
+}
+
 static bool check_name(const char *name, GError **error)
 {
     g_autofree char *shown = NULL;
@@ -241,6 +250,8 @@ MbComposePart *mb_compose_part_file(const MbComposeFile *file, GError **error)
         return NULL;
     head = g_string_new(NULL);
     g_string_append_printf(head, "Content-Type: %s", type);
+    if (is_utf8_text(type, content, length))
+        g_string_append(head, "; charset=utf-8");
     if (file->name != NULL)
         mb_params_encode("name", file->name, strlen(file->name), head->len, head);
     column = head->len + 2;

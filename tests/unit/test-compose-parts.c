@@ -62,6 +62,27 @@ START_TEST(filenames_are_written_as_rfc_2231_says)
 }
 END_TEST
 
+START_TEST(a_text_beyond_ascii_says_its_charset_where_that_is_sure)
+{
+    static const struct {
+        const char *name, *content;
+        bool said;
+    } cases[] = {
+        {"a.txt", "\xC3\xA9", true}, {"a.csv", "\xC3\xA9", true},  {"a.txt", "e", false},
+        {"a.txt", "\xE9", false},    {"a.pdf", "\xC3\xA9", false},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GBytes) content = g_bytes_new(cases[i].content, strlen(cases[i].content));
+        g_autoptr(MbComposePart) part =
+            mb_compose_part_file(&(MbComposeFile){.content = content, .name = cases[i].name}, NULL);
+        g_autofree char *got = part_text(part);
+
+        ck_assert_msg((strstr(got, "; charset=utf-8") != NULL) == cases[i].said, "%s", got);
+    }
+}
+END_TEST
+
 START_TEST(bad_names_types_and_ids_are_refused)
 {
     g_autoptr(GBytes) content = g_bytes_new("x", 1);
@@ -328,6 +349,10 @@ START_TEST(local_images_are_found_where_they_stand)
          "src=\"d\">",
          "d=d"},
         {"<img src=\"a&amp;b.png\">", "a&amp;b.png=a&b.png"},
+        {"<img src=\"it&#39;s.png\"><img src=\"it&#x27;s.png\">",
+         "it&#39;s.png=it's.png it&#x27;s.png=it's.png"},
+        {"<img src=\"a&#0;b&#xD800;&#;&#x;&#1114112;&none;\">",
+         "a&#0;b&#xD800;&#;&#x;&#1114112;&none;=a&#0;b&#xD800;&#;&#x;&#1114112;&none;"},
         {"<img src=\"{{ x }}.png\" alt=\"{{ \">\" }}\"><img {% if a > 1 %}x{% endif %} src=\"y\">",
          "{{ x }}.png={{ x }}.png y=y"},
         {"<img data-src=\"no\" src=\"yes\" src=\"twice\">", "yes=yes"},
@@ -361,6 +386,7 @@ int main(void)
 
     tcase_set_timeout(parts, 60);
     tcase_add_test(parts, filenames_are_written_as_rfc_2231_says);
+    tcase_add_test(parts, a_text_beyond_ascii_says_its_charset_where_that_is_sure);
     tcase_add_test(parts, bad_names_types_and_ids_are_refused);
     tcase_add_test(parts, levels_of_one_child_are_left_out);
     tcase_add_test(parts, a_boundary_never_occurs_in_content);
