@@ -15,9 +15,11 @@ MbComposePart *campaign_load_part(const char *path, const char *content_id, GByt
         return NULL;
     part = mb_compose_part_file(
         &(MbComposeFile){.content = content, .name = name, .content_id = content_id}, error);
-    if (part == NULL)
-        g_prefix_error(error, "%s: ", path);
-    else if (bytes != NULL)
+    if (part == NULL) {
+        g_autofree char *shown = mb_text_printable(path, strlen(path));
+
+        g_prefix_error(error, "%s: ", shown);
+    } else if (bytes != NULL)
         *bytes = g_steal_pointer(&content);
     return part;
 }
