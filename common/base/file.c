@@ -86,10 +86,11 @@ static void set_write_error(GError **error, const char *path, const char *what)
 {
     int saved_errno = errno;
     MbErrorCode code = mb_code_of_errno(saved_errno);
+    g_autofree char *shown = mb_text_printable(path, strlen(path));
 
     if (code == MB_ERROR_NO_INPUT)
         code = MB_ERROR_CANNOT_CREATE;
-    g_set_error(error, MB_BASE_ERROR, (gint)code, "%s: %s: %s", path, what,
+    g_set_error(error, MB_BASE_ERROR, (gint)code, "%s: %s: %s", shown, what,
                 g_strerror(saved_errno));
 }
 

@@ -327,6 +327,9 @@ START_TEST(a_file_is_replaced_as_a_whole)
     ck_assert(!mb_file_replace(nowhere, "x", 1, 0600, &error));
     ck_assert_int_eq(error->code, MB_ERROR_CANNOT_CREATE);
     g_clear_error(&error);
+    ck_assert(!mb_file_replace("/nonexistent/\x1b[31m", "x", 1, 0600, &error));
+    ck_assert_msg(strchr(error->message, '\x1b') == NULL, "an escape sequence is shown");
+    g_clear_error(&error);
     ck_assert_ptr_null(mb_file_read(nowhere, 3, &error));
     ck_assert_int_eq(error->code, MB_ERROR_NO_INPUT);
     g_unlink(path);

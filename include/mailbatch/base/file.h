@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 GBytes *mb_file_read(const char *path, guint64 max_length, GError **error);
 
 /* Writes `path` by way of a temporary file beside it: written, fsynced, renamed, folder fsynced.
- * After an error `path` is what it was. `mode` is that of the new file, as in 0600. */
+ * After an error `path` is what it was, unless only the folder could not be synced: then it is the
+ * new file, and a power cut may undo that. `mode` is that of the new file, as in 0600. */
 bool mb_file_replace(const char *path, const void *bytes, gsize length, int mode, GError **error);
 
 /* Makes a rename or a new name in `folder` durable. */
