@@ -47,6 +47,8 @@ void mb_flaws_add(MbFlaws *flaws, MbFlawKind kind, uint64_t offset, uint64_t len
         flaws->list = g_array_new(FALSE, FALSE, sizeof(MbFlaw));
     if (flaws->counts[kind] > 0) {
         last = last_of(flaws, kind);
+        if (last != NULL && last->offset == offset && last->length == length)
+            return; /* a place that was read twice */
         if (last != NULL && length > 0 && last->offset + last->length == offset) {
             last->length += length;
             return;

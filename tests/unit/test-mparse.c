@@ -1,5 +1,8 @@
+#include "statement.h"
+
 #include <check.h>
 #include <glib/gstdio.h>
+#include <mailbatch/base/log.h>
 #include <print.h>
 #include <string.h>
 #include <walk.h>
@@ -123,6 +126,88 @@ START_TEST(what_is_over_a_limit_stays_closed_and_is_reported)
 }
 END_TEST
 
+START_TEST(flaws_of_values_are_reported_with_their_place_in_tree_and_json)
+{
+    static const struct {
+        const char *name, *header, *code;
+        unsigned offset;
+    } rows[] = {
+        {"several From", "From: a@b.example\nfrom: c@d.example\n", "field-twice", 18},
+        {"group From", "From: team: a@b.example;\n", "from-group", 0},
+        {"several authors", "From: a@b.example, c@d.example\n", "from-several", 0},
+        {"glued addresses", "From: <a@b.example><c@d.example>\n", "address-no-comma", 19},
+        {"glued, after a fold", "To: x@y.example,\n <a@b.example><c@d.example>\n",
+         "address-no-comma", 31},
+        {"address no one sees", "From: \"x@y.example\" <a@b.example>\n", "address-name-is-address",
+         6},
+        {"split character", "Subject: =?utf-8?q?a=C3?= =?utf-8?q?=A9?=\n", "word-split-character",
+         26},
+        {"word in quotes", "From: \"=?utf-8?q?x?=\" <a@b.example>\n", "word-place", 7},
+        {"word in an address", "From: <=?utf-8?q?x?=@b.example>\n", "word-place", 6},
+        {"NUL in a word", "Subject: =?utf-8?q?a=00b?=\n", "word-control", 9},
+        {"newline in a word", "Subject: =?utf-8?q?a=0Ab?=\n", "word-control", 9},
+        {"word in a field that is not shown", "X-Note: =?utf-8?q?a=0Ab?=\n", "word-control", 8},
+        {"zone unknown", "Date: 1 Feb 2020 12:00:00 -0000\n", "date-zone", 26},
+        {"31 February", "Date: 31 Feb 2020 12:00:00 +0000\n", "date-impossible", 6},
+        {"ISO 8601", "Date: 2020-02-01T12:00:00Z\n", "date-iso", 6},
+        {"leap second", "Date: 31 Dec 2016 23:59:60 +0000\n", "date-leap-second", 24},
+        {"two-digit year", "Date: 1 Feb 20 12:00:00 +0000\n", "date-obsolete", 12},
+        {"no date", "Date: soon\n", "date-malformed", 6},
+        {"second date", "Date: 1 Feb 2020 12:00:00 +0000\nDate: soon\n", "date-malformed", 38},
+        {"resent", "Resent-Date: soon\n", "date-malformed", 13},
+        {"two dispositions", "Content-Disposition: inline\nContent-Disposition: attachment\n",
+         "field-twice", 28},
+        {"two types", "Content-Type: text/html\nContent-Type: text/plain\n", "type-twice", 37},
+        {"two encodings", "Content-Transfer-Encoding: 7bit\nContent-Transfer-Encoding: base64\n",
+         "encoding-twice", 58},
+    };
+
+    mb_log_set_level(MB_LOG_VERBOSE);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *in_tree = g_strdup_printf(" %s at %u: ", rows[i].code, rows[i].offset);
+        g_autofree char *in_json = g_strdup_printf("\"offset\":%u,", rows[i].offset);
+        g_autoptr(GString) mail = g_string_new(rows[i].header);
+        g_autofree char *tree = NULL;
+        g_autofree char *json = NULL;
+        const char *defect;
+
+        g_string_append(mail, "\ntext\n");
+        tree = print_mail(mail, MP_FORMAT_TREE, 0, NULL);
+        json = print_mail(mail, MP_FORMAT_JSON, 0, NULL);
+        ck_assert_msg(strstr(tree, in_tree) != NULL, "%s: %s", rows[i].name, tree);
+        defect = strstr(json, rows[i].code);
+        ck_assert_msg(defect != NULL && strstr(defect, in_json) != NULL, "%s: %s", rows[i].name,
+                      json);
+        ck_assert_msg(strstr(defect + 1, rows[i].code) == NULL, "%s: twice: %s", rows[i].name,
+                      json);
+    }
+    mb_log_set_level(MB_LOG_NORMAL);
+    statement("F-14");
+    statement("F-19");
+}
+END_TEST
+
+START_TEST(flaws_in_an_embedded_message_stand_at_it)
+{
+    static const char head[] = "From: a@b.example\nContent-Type: message/rfc822\n";
+    g_autoptr(GString) plain = g_string_new(head);
+    g_autoptr(GString) encoded = g_string_new(head);
+    g_autofree char *out = NULL;
+    g_autofree char *decoded = NULL;
+
+    g_string_append(plain, "\nDate: soon\nFrom: x@y.example\n\ntext\n");
+    out = print_mail(plain, MP_FORMAT_TREE, 0, NULL);
+    ck_assert_msg(strstr(out, "! warn date-malformed at 54: ") != NULL, "%s", out);
+    g_string_append(encoded, "Content-Transfer-Encoding: base64\n\n");
+    append_encoded(encoded, "Date: soon\n\ntext\n", 18);
+    decoded = print_mail(encoded, MP_FORMAT_JSON, 0, NULL);
+    ck_assert_msg(strstr(decoded, "\"code\":\"date-malformed\",\"severity\":\"warn\","
+                                  "\"space\":1,\"offset\":6,") != NULL,
+                  "%s", decoded);
+    ck_assert_ptr_null(strstr(decoded, "field-twice"));
+}
+END_TEST
+
 START_TEST(main_fields_are_known_in_any_case)
 {
     ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
@@ -157,6 +242,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_streamed_message_is_printed_like_a_buffered_one);
     tcase_add_test(tcase, what_is_over_a_limit_stays_closed_and_is_reported);
+    tcase_add_test(tcase, flaws_of_values_are_reported_with_their_place_in_tree_and_json);
+    tcase_add_test(tcase, flaws_in_an_embedded_message_stand_at_it);
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);

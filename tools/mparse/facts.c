@@ -202,9 +202,8 @@ bool mp_facts_is_attachment(const MpFacts *facts, const MbTree *tree, uint32_t p
 
 void mp_facts_field_text(MpFacts *facts, MbTree *tree, uint32_t field, GString *out)
 {
-    uint64_t offset;
     size_t length;
-    const uint8_t *value = mb_tree_field_value(tree, field, &length, &offset, facts->scratch);
+    const uint8_t *value = mb_tree_field_value(tree, field, &length, NULL, facts->scratch);
 
     if (value == NULL)
         return;
@@ -212,7 +211,5 @@ void mp_facts_field_text(MpFacts *facts, MbTree *tree, uint32_t field, GString *
         g_string_append_len(out, (const char *)value, (gssize)length);
         return;
     }
-    mb_flaws_reset(&facts->flaws);
-    mb_words_decode((const char *)value, length, out, &facts->flaws);
-    mb_tree_add_flaws(tree, mb_tree_field(tree, field)->part, offset, &facts->flaws);
+    mb_words_decode((const char *)value, length, out, NULL);
 }

@@ -57,5 +57,5 @@ bool mp_facts_is_attachment(const MpFacts *facts, const MbTree *tree, uint32_t p
 /* The declared charset, or NULL. */
 const char *mp_facts_declared_charset(const MpFacts *facts);
 
-/* A field's body, unfolded and with encoded-words decoded, appended; flaws go to the tree. */
+/* A field's body, unfolded and with encoded-words decoded, appended. */
 void mp_facts_field_text(MpFacts *facts, MbTree *tree, uint32_t field, GString *out);

@@ -2,6 +2,7 @@
  * JSON lines: a record a message, then one with the sums. mparse(1) has the schema.
  */
 #include "print-json.h"
+#include "values.h"
 
 #include <mailbatch/base/text.h>
 #include <mailbatch/mime/date.h>
@@ -104,19 +105,16 @@ static void put_date(MpJson *json)
     MbTree *tree = json->message->tree;
     uint32_t field = mb_tree_find_field(tree, 0, "Date", MB_TREE_NONE);
     char utc[MB_DATE_TEXT_MAX];
-    uint64_t offset;
     size_t length;
     const uint8_t *value;
     MbDate date;
 
     if (field == MB_TREE_NONE)
         return;
-    value = mb_tree_field_value(tree, field, &length, &offset, json->scratch);
+    value = mb_tree_field_value(tree, field, &length, NULL, json->scratch);
     if (value == NULL)
         return;
-    mb_flaws_reset(&json->flaws);
-    mb_date_parse((const char *)value, length, &date, &json->flaws);
-    mb_tree_add_flaws(tree, 0, offset, &json->flaws);
+    mb_date_parse((const char *)value, length, &date, NULL);
     mb_json_key(&json->json, "date");
     mb_json_begin_map(&json->json);
     mp_json_raw(json, "raw", value, length);
@@ -235,6 +233,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     MbTree *tree = message->tree;
 
     json->message = message;
+    mp_values_check(message->tree);
     begin(json, out, "message");
     mb_json_put_unsigned(&json->json, "n", message->number);
     put_source(json);
@@ -297,7 +296,6 @@ static void json_free(MpPrinter *printer)
     g_string_free(json->text, TRUE);
     for (size_t i = 0; i < MP_HASHES; i++)
         mb_digest_free(json->digests[i]);
-    mb_flaws_clear(&json->flaws);
     g_free(json);
 }
 

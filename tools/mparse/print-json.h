@@ -15,7 +15,6 @@ typedef struct {
     GByteArray *scratch;
     GString *text; /* ids, decoded values */
     MbDigest *digests[MP_HASHES];
-    MbFlaws flaws;
     MbJson json;
     const MpMessage *message;
 } MpJson;

@@ -4,6 +4,7 @@
  */
 #include "facts.h"
 #include "print.h"
+#include "values.h"
 
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/text.h>
@@ -270,6 +271,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     g_string_append(out, "  ");
     put_size(out, message->item->length);
     g_string_append_c(out, '\n');
+    mp_values_check(message->tree);
     sort_defects(tree, message->tree);
     first_new = mb_tree_defects(message->tree);
     g_string_assign(tree->branch, "  ");

@@ -46,6 +46,9 @@ typedef enum {
     X(TYPE_TWICE, "type-twice", W, "more than one Content-Type")                                   \
     X(TYPE_NO_SUBTYPE, "type-no-subtype", W, "content type without a subtype")                     \
     X(TYPE_UNREADABLE, "type-unreadable", W, "content type makes no sense, taken as the default")  \
+    X(FIELD_TWICE, "field-twice", W, "field that may stand only once stands again")                \
+    X(FROM_GROUP, "from-group", I, "group in From")                                                \
+    X(FROM_SEVERAL, "from-several", I, "several authors in From")                                  \
     X(ENCODING_TWICE, "encoding-twice", W, "more than one Content-Transfer-Encoding")              \
     X(ENCODING_COMPOSITE, "encoding-composite", W,                                                 \
       "multipart or message with a transfer encoding that is not allowed there")                   \

@@ -107,7 +107,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MbFlaws, mb_flaws_clear)
 /* Forgets what is in it, and keeps the memory for the next value. */
 void mb_flaws_reset(MbFlaws *flaws);
 
-/* Notes one; NULL `flaws` is fine. */
+/* Notes one; NULL `flaws` is fine. The same as the last of its kind counts once, one that begins
+ * where that ends makes it longer. */
 void mb_flaws_add(MbFlaws *flaws, MbFlawKind kind, uint64_t offset, uint64_t length);
 
 /* Notes all of `from`, `offset` bytes further on. */
