@@ -178,6 +178,8 @@ START_TEST(a_deferred_row_waits_and_tries_are_counted_a_run)
     next_run = mm_ledger_claim(ledger, 10, 0, 2, NOW + 120, NULL);
     ck_assert_uint_eq(next_run->len, 1);
     ck_assert_uint_eq(((MmClaim *)next_run->pdata[0])->attempt, 3);
+    record(ledger, next_run->pdata[0], MM_DEFERRED, NOW + 180);
+    ck_assert_int_eq(mm_ledger_next_due(ledger, 2, NOW, NULL), NOW + 180);
     ck_assert(mm_ledger_close(ledger, NOW, NULL));
 }
 END_TEST
@@ -251,7 +253,7 @@ START_TEST(an_old_mark_is_not_taken_for_a_new_claim)
     ck_assert(take_rows(ledger, "a", false, NULL, NULL));
     first = claim(ledger, 1, NOW);
     claimed = first->pdata[0];
-    mm_marks_set(mm_ledger_marks(ledger), claimed->row, claimed->mark, MM_MARK_DEFERRED);
+    mm_marks_set(mm_ledger_marks(ledger), claimed->row, claimed->mark, MM_MARK_REFUSED);
     record(ledger, claimed, MM_DEFERRED, NOW);
     second = claim(ledger, 1, NOW);
     ck_assert_uint_eq(second->len, 1);
@@ -300,6 +302,8 @@ static const struct {
      "pending=1 sent=1 deferred=1"},
     {"keys, that accepted", "1:a 2:b 3:c", "1:x 2:b 3:c", true, false, 0, 0, 1,
      "pending=1 sent=1 deferred=1 suppressed=1"},
+    {"a key stands twice", "1:a 2:b 3:c", "1:a 2:b 3:x 3:c", false, false, 1, 0, 0,
+     "pending=2 sent=1 deferred=1"},
     {"keys come", "a b c", "1:a 2:b 3:c", false, false, 0, 0, 0, "pending=1 sent=1 deferred=1"},
     {"keys go", "1:a 2:b 3:c", "a b c", false, false, 0, 0, 0, "pending=1 sent=1 deferred=1"},
     {"a deferred one dropped", "a b c", "a c", false, false, 0, 1, 0,
@@ -376,6 +380,40 @@ static const struct {
     {"b@example.org", true, 0, "in-doubt=1"},
     {"", true, 0, "in-doubt=1"},
 };
+
+START_TEST(an_outcome_counts_once)
+{
+    static const MmState late[] = {MM_DEFERRED, MM_REFUSED, MM_IN_DOUBT, MM_PENDING};
+    MmLedger *ledger = open_ledger();
+    g_autoptr(GPtrArray) claims = NULL;
+
+    ck_assert(take_rows(ledger, "a", false, NULL, NULL));
+    claims = claim(ledger, 1, NOW);
+    record(ledger, claims->pdata[0], MM_SENT, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(late); i++)
+        record(ledger, claims->pdata[0], late[i], NOW);
+    ck_assert_counts(ledger, "sent=1");
+    ck_assert(mm_ledger_close(ledger, NOW, NULL));
+}
+END_TEST
+
+START_TEST(what_was_tried_keeps_its_key_when_keys_come)
+{
+    MmLedger *ledger = open_ledger();
+    g_autoptr(GPtrArray) before = NULL;
+    g_autoptr(GPtrArray) after = NULL;
+
+    ck_assert(take_rows(ledger, "a b", false, NULL, NULL));
+    before = claim(ledger, 1, NOW);
+    record(ledger, before->pdata[0], MM_DEFERRED, NOW);
+    ck_assert(take_rows(ledger, "1:a 2:b", false, NULL, NULL));
+    after = claim(ledger, 2, NOW);
+    ck_assert_uint_eq(after->len, 2);
+    ck_assert_str_eq(((MmClaim *)after->pdata[0])->key, ((MmClaim *)before->pdata[0])->key);
+    ck_assert_str_eq(((MmClaim *)after->pdata[1])->key, "2");
+    ck_assert(mm_ledger_close(ledger, NOW, NULL));
+}
+END_TEST
 
 START_TEST(a_clock_that_was_set_back_keeps_nobody_waiting)
 {
@@ -575,6 +613,8 @@ int main(void)
     tcase_add_test(tests, recipients_and_bad_rows_are_listed);
     tcase_add_loop_test(tests, what_is_in_doubt_is_resolved_by_its_names, 0,
                         G_N_ELEMENTS(resolutions));
+    tcase_add_test(tests, an_outcome_counts_once);
+    tcase_add_test(tests, what_was_tried_keeps_its_key_when_keys_come);
     tcase_add_test(tests, a_clock_that_was_set_back_keeps_nobody_waiting);
     tcase_add_test(tests, a_gone_row_in_doubt_is_never_pending_again);
     tcase_add_test(tests, a_ledger_without_rows_serves_another_campaign);
