@@ -33,6 +33,7 @@ static char *print_mail(const GString *mail, MpFormat format, size_t buffer_max,
     MpOptions options = {
         .format = format,
         .all_headers = true,
+        .show_text = true,
         .hash = {true, true, true},
         .limits = limits != NULL ? *limits : mb_limits_default,
     };
@@ -150,7 +151,7 @@ START_TEST(flaws_of_values_are_reported_with_their_place_in_tree_and_json)
         {"zone unknown", "Date: 1 Feb 2020 12:00:00 -0000\n", "date-zone", 26},
         {"31 February", "Date: 31 Feb 2020 12:00:00 +0000\n", "date-impossible", 6},
         {"ISO 8601", "Date: 2020-02-01T12:00:00Z\n", "date-iso", 6},
-        {"leap second", "Date: 31 Dec 2016 23:59:60 +0000\n", "date-leap-second", 24},
+        {"leap second", "Date: 31 Dec 2016 23:59:60 +0000\n", "date-leap-second", 6},
         {"two-digit year", "Date: 1 Feb 20 12:00:00 +0000\n", "date-obsolete", 12},
         {"no date", "Date: soon\n", "date-malformed", 6},
         {"second date", "Date: 1 Feb 2020 12:00:00 +0000\nDate: soon\n", "date-malformed", 38},
@@ -208,6 +209,38 @@ START_TEST(flaws_in_an_embedded_message_stand_at_it)
 }
 END_TEST
 
+/* The text comes in pieces of 64 KiB: lines, line ends and characters go over their edges. */
+START_TEST(text_is_shown_line_by_line)
+{
+    static const char *const ends[] = {"\n", "\r\n"};
+
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(ends); i++) {
+        const char *end = ends[i / 2];
+        g_autoptr(GString) mail = g_string_new("Content-Type: text/plain; charset=utf-8\n\n");
+        g_autoptr(GString) want = g_string_new(NULL);
+        g_autofree char *out = NULL;
+        const char *shown;
+
+        for (size_t line = 0; line < 70; line++) {
+            g_autofree char *text = g_strnfill(line * 97 % 5000, 'x');
+
+            g_string_append_printf(mail, "%sé%s", text, end);
+            g_string_append_printf(want, "   │ %sé\n", text);
+        }
+        for (size_t at = 0; at < 40000; at++) {
+            g_string_append(mail, end);
+            g_string_append(want, "   │ \n");
+        }
+        g_string_append(mail, i % 2 == 0 ? "last" : "a\rb\r");
+        g_string_append(want, i % 2 == 0 ? "   │ last\n" : "   │ a\\x0db\n");
+        out = print_mail(mail, MP_FORMAT_TREE, 0, NULL);
+        shown = strstr(out, "   │ ");
+        ck_assert_ptr_nonnull(shown);
+        ck_assert_msg(strcmp(shown, want->str) == 0, "%zu", i);
+    }
+}
+END_TEST
+
 START_TEST(main_fields_are_known_in_any_case)
 {
     ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
@@ -244,6 +277,7 @@ int main(void)
     tcase_add_test(tcase, what_is_over_a_limit_stays_closed_and_is_reported);
     tcase_add_test(tcase, flaws_of_values_are_reported_with_their_place_in_tree_and_json);
     tcase_add_test(tcase, flaws_in_an_embedded_message_stand_at_it);
+    tcase_add_test(tcase, text_is_shown_line_by_line);
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);

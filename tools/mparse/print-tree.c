@@ -20,6 +20,7 @@ typedef struct {
     GString *branch;        /* box lines to the left of the present part's children */
     GArray *by_part;        /* indexes of the defects found before printing, by part */
     MbConverter *converter; /* of --text */
+    bool in_line;           /* a line of it was begun */
     GString *out;
 } Tree;
 
@@ -93,38 +94,51 @@ static void put_defects(Tree *tree, const MpMessage *message, uint32_t part, siz
         put_defect(tree, message, mb_tree_defect(message->tree, first_new));
 }
 
-static void put_text_line(Tree *tree, const char *line, size_t length)
+/* Prints what of the text has come, line by line, however long a line is. A CR waits: with the LF
+ * behind it, or at the end, it is no part of the line. */
+static void put_lines(Tree *tree, bool is_end)
 {
-    if (length > 0 && line[length - 1] == '\r')
-        length--;
-    g_string_append_printf(tree->out, "%s│ ", tree->branch->str);
-    mb_text_append_printable(tree->out, line, length, 0);
-    g_string_append_c(tree->out, '\n');
+    const char *at = tree->text->str;
+    const char *end = at + tree->text->len;
+
+    while (at < end) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = line_end != NULL ? line_end : end;
+
+        if (stop > at && stop[-1] == '\r')
+            stop--;
+        if (line_end == NULL && !is_end && stop == at)
+            break;
+        if (!tree->in_line)
+            g_string_append_printf(tree->out, "%s│ ", tree->branch->str);
+        mb_text_append_printable(tree->out, at, (size_t)(stop - at), 0);
+        tree->in_line = line_end == NULL && !is_end;
+        if (line_end != NULL || is_end)
+            g_string_append_c(tree->out, '\n');
+        at = line_end != NULL ? line_end + 1 : is_end ? end : stop;
+    }
+    g_string_erase(tree->text, 0, at - tree->text->str);
 }
 
 static bool take_text(void *data, const void *bytes, size_t length)
 {
     Tree *tree = data;
-    char *line_end;
 
     mb_converter_push(tree->converter, bytes, length, tree->text);
-    while ((line_end = memchr(tree->text->str, '\n', tree->text->len)) != NULL) {
-        size_t line = (size_t)(line_end - tree->text->str);
-
-        put_text_line(tree, tree->text->str, line);
-        g_string_erase(tree->text, 0, (gssize)line + 1);
-    }
+    put_lines(tree, false);
     return true;
 }
 
 static void put_text(Tree *tree, MbTree *from, uint32_t part)
 {
     g_string_truncate(tree->text, 0);
+    tree->in_line = false;
     tree->converter = mb_converter_new(tree->facts->charset.used);
     mb_tree_decode(from, part, take_text, tree, NULL);
     mb_converter_finish(tree->converter, tree->text, &tree->facts->charset);
-    if (tree->text->len > 0)
-        put_text_line(tree, tree->text->str, tree->text->len);
+    put_lines(tree, true);
+    if (tree->in_line)
+        g_string_append_c(tree->out, '\n');
     g_clear_pointer(&tree->converter, mb_converter_free);
 }
 
