@@ -76,6 +76,12 @@ list 1,2,ann 2,1,bob
 expect_exit 0 send --key id --limit 1
 expect_exit 0 send --key name --accept-changes
 all_once "ann bob"
+fresh
+list 1,2,ann 2,1,bob
+expect_exit 0 send --key id --limit 1
+list 2,1,bobby 1,2,ann
+expect_exit 0 send --key name
+all_once "ann bobby"
 
 case_begin "rows with one key: the second stays listed, and is not forgotten when the first is bad"
 fresh
