@@ -83,7 +83,7 @@ struct MbPop3Session {
     char *greeting;
 
     MbSasl *sasl;
-    GError *login_error;  /* why the exchange was given up, until the server has answered "*" */
+    GError *login_error; /* why the exchange was given up, until the server has answered "*" */
 
     GArray *asks; /* MbPop3Ask; [first_ask, first_ask + sent) are under way */
     size_t first_ask, sent;
