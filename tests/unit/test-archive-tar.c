@@ -1,5 +1,6 @@
 /* Pax tar: what write.h makes, tar.h reads, at any split of the input and with any damage. */
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/archive/tar.h>
@@ -361,8 +362,6 @@ int main(void)
 {
     Suite *suite = suite_create("archive-tar");
     TCase *tests = tcase_create("tar");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tests, members_come_back_as_they_were_written);
     tcase_add_test(tests, every_split_reads_the_same);
@@ -376,9 +375,5 @@ int main(void)
     tcase_add_test(tests, a_member_needs_a_name);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Reading archives of many kinds, whole, torn and hostile; compressing and reading back. */
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -718,8 +719,6 @@ int main(void)
 {
     Suite *suite = suite_create("archive");
     TCase *tests = tcase_create("read");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, every_kind_is_read_from_everywhere, 0, KINDS);
@@ -742,9 +741,5 @@ int main(void)
     tcase_add_test(tests, the_owners_error_is_passed_on);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,3 +1,5 @@
+#include "suite.h"
+
 #include <check.h>
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -451,11 +453,5 @@ static Suite *base_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(base_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(base_suite());
 }

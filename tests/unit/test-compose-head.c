@@ -1,5 +1,6 @@
 #include "compose.h"
 #include "statement.h"
+#include "suite.h"
 
 #include <mailbatch/mime/words.h>
 
@@ -377,8 +378,6 @@ int main(void)
 {
     Suite *suite = suite_create("compose-head");
     TCase *head = tcase_create("head");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(head, 60);
     tcase_add_test(head, subjects_fold_and_split_between_characters);
@@ -393,8 +392,5 @@ int main(void)
     tcase_add_test(head, domains_become_a_labels_and_local_parts_stay);
     tcase_add_test(head, smtputf8_is_needed_for_local_parts_only);
     suite_add_tcase(suite, head);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

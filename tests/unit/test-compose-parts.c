@@ -1,5 +1,6 @@
 #include "compose.h"
 #include "statement.h"
+#include "suite.h"
 
 #include <mailbatch/mime/scan.h>
 #include <pthread.h>
@@ -381,8 +382,6 @@ int main(void)
     Suite *suite = suite_create("compose-parts");
     TCase *parts = tcase_create("parts");
     TCase *html = tcase_create("html");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(parts, 60);
     tcase_add_test(parts, filenames_are_written_as_rfc_2231_says);
@@ -399,8 +398,5 @@ int main(void)
     tcase_add_test(html, hostile_html_comes_to_an_end);
     tcase_add_test(html, local_images_are_found_where_they_stand);
     suite_add_tcase(suite, html);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

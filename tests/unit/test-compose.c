@@ -1,5 +1,6 @@
 #include "compose.h"
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/base/text.h>
@@ -185,8 +186,6 @@ int main(void)
 {
     Suite *suite = suite_create("compose");
     TCase *bodies = tcase_create("bodies");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(bodies, 60);
     tcase_add_test(bodies, line_ends_become_crlf_and_decode_to_what_went_in);
@@ -195,8 +194,5 @@ int main(void)
     tcase_add_test(bodies, eight_bit_goes_out_only_when_asked_for);
     tcase_add_test(bodies, text_that_is_not_utf8_is_refused);
     suite_add_tcase(suite, bodies);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -410,8 +411,6 @@ int main(void)
     Suite *suite = suite_create("csv");
     TCase *parsing = tcase_create("parsing");
     TCase *files = tcase_create("files");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(parsing, every_case_reads_the_same_whole_and_byte_by_byte, 0,
                         G_N_ELEMENTS(parse_cases));
@@ -432,8 +431,5 @@ int main(void)
     tcase_add_test(files, a_header_that_changes_is_noticed);
     tcase_add_test(files, files_that_cannot_be_read_are_named);
     suite_add_tcase(suite, files);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,3 +1,5 @@
+#include "suite.h"
+
 #include <check.h>
 #include <mailbatch/base/digest.h>
 #include <mailbatch/login/account.h>
@@ -322,8 +324,6 @@ int main(void)
 {
     Suite *suite = suite_create("login-sasl");
     TCase *tcase = tcase_create("sasl");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(tcase, the_strongest_that_is_allowed_is_chosen, 0,
                         G_N_ELEMENTS(choice_rows));
@@ -339,9 +339,5 @@ int main(void)
     tcase_add_test(tcase, a_challenge_without_end_is_refused);
     tcase_add_test(tcase, a_challenge_that_costs_hours_is_refused);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

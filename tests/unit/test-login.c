@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -291,8 +292,6 @@ int main(void)
 {
     Suite *suite = suite_create("login");
     TCase *tcase = tcase_create("account");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(tcase, a_url_says_where_and_as_whom, 0, G_N_ELEMENTS(url_rows));
     tcase_add_test(tcase, clear_text_has_to_be_asked_for_by_name);
@@ -304,9 +303,5 @@ int main(void)
     tcase_add_test(tcase, a_command_begins_with_the_usual_signals);
     tcase_add_test(tcase, without_a_source_there_is_no_password);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,3 +1,5 @@
+#include "suite.h"
+
 #include <check.h>
 #include <fault.h>
 #include <glib/gstdio.h>
@@ -136,8 +138,6 @@ int main(void)
 {
     Suite *suite = suite_create("mailsink-fault");
     TCase *tcase = tcase_create("fault");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(tcase, a_script_is_taken_or_explained, 0, G_N_ELEMENTS(rows));
     tcase_add_test(tcase, each_command_is_counted_by_itself);
@@ -145,9 +145,5 @@ int main(void)
     tcase_add_test(tcase, escapes_stand_for_octets);
     tcase_add_test(tcase, a_script_may_be_a_file);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

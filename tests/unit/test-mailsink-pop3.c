@@ -1,3 +1,5 @@
+#include "suite.h"
+
 #include <check.h>
 #include <session.h>
 #include <stdlib.h>
@@ -338,8 +340,6 @@ int main(void)
 {
     Suite *suite = suite_create("mailsink-pop3");
     TCase *tcase = tcase_create("pop3");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_dialogue_is_the_same_however_it_is_split, 0, G_N_ELEMENTS(rows));
@@ -347,9 +347,5 @@ int main(void)
     tcase_add_test(tcase, tls_makes_it_forget_the_user);
     tcase_add_test(tcase, a_long_answer_waits_for_room);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,3 +1,5 @@
+#include "suite.h"
+
 #include <check.h>
 #include <session.h>
 #include <stdlib.h>
@@ -496,8 +498,6 @@ int main(void)
 {
     Suite *suite = suite_create("mailsink-smtp");
     TCase *tcase = tcase_create("smtp");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_dialogue_is_the_same_however_it_is_split, 0, G_N_ELEMENTS(rows));
@@ -507,9 +507,5 @@ int main(void)
     tcase_add_test(tcase, a_line_without_end_takes_no_memory);
     tcase_add_test(tcase, who_does_not_read_replies_is_not_read_either);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,3 +1,5 @@
+#include "suite.h"
+
 #include <check.h>
 #include <fault.h>
 #include <ftw.h>
@@ -335,8 +337,6 @@ int main(void)
 {
     Suite *suite = suite_create("mailsink-store");
     TCase *tcase = tcase_create("store");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_add_test(tcase, content_comes_back_as_it_went_in);
@@ -350,9 +350,5 @@ int main(void)
     tcase_add_test(tcase, a_message_that_is_gone_cannot_be_read);
     tcase_add_test(tcase, nothing_is_kept_when_it_is_discarded);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

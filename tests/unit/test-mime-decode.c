@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/mime/decode.h>
@@ -265,8 +266,6 @@ int main(void)
 {
     Suite *suite = suite_create("mime-decode");
     TCase *decoding = tcase_create("decoding");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(decoding, decoding_is_as_the_table_says_however_it_is_cut, 0,
                         G_N_ELEMENTS(decode_cases));
@@ -277,8 +276,5 @@ int main(void)
     tcase_add_test(decoding, a_noisy_input_keeps_few_flaws_and_counts_all);
     tcase_set_timeout(decoding, 60);
     suite_add_tcase(suite, decoding);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

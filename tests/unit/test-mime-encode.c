@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/base/text.h>
@@ -539,8 +540,6 @@ int main(void)
     Suite *suite = suite_create("mime-encode");
     TCase *bodies = tcase_create("bodies");
     TCase *fields = tcase_create("fields");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(bodies, quoted_printable_is_as_the_table_says, 0, G_N_ELEMENTS(qp_cases));
     tcase_add_test(bodies, quoted_printable_comes_back);
@@ -561,8 +560,5 @@ int main(void)
     tcase_add_test(fields, dates_are_written_with_a_numeric_zone);
     tcase_set_timeout(fields, 60);
     suite_add_tcase(suite, fields);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

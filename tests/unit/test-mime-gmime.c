@@ -1,3 +1,5 @@
+#include "suite.h"
+
 #include <check.h>
 #include <mailbatch/mime/gmime.h>
 #include <mailbatch/mime/scan.h>
@@ -163,8 +165,6 @@ int main(void)
 {
     Suite *suite = suite_create("mime-gmime");
     TCase *tcase = tcase_create("gmime");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, both_views_agree_on_ordinary_mail);
@@ -173,8 +173,5 @@ int main(void)
     tcase_add_test(tcase, depth_is_the_budgets);
     tcase_add_test(tcase, no_message_is_an_error);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

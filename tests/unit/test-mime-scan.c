@@ -1,5 +1,6 @@
 #include "scandump.h"
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/mime/scan.h>
@@ -457,8 +458,6 @@ int main(void)
 {
     Suite *suite = suite_create("mime-scan");
     TCase *tcase = tcase_create("scan");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
@@ -473,8 +472,5 @@ int main(void)
     tcase_add_test(tcase, bodies_are_where_they_should_be);
     tcase_add_test(tcase, framing_of_the_source_is_accounted_for);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 #include "scandump.h"
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/mime/scan.h>
@@ -365,8 +366,6 @@ int main(void)
 {
     Suite *suite = suite_create("mime-tree");
     TCase *tcase = tcase_create("tree");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
@@ -381,8 +380,5 @@ int main(void)
     tcase_add_test(tcase, deep_nesting_needs_no_stack);
     tcase_add_test(tcase, defects_have_codes_texts_and_an_end);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/mime/address.h>
@@ -616,8 +617,6 @@ int main(void)
 {
     Suite *suite = suite_create("mime-values");
     TCase *values = tcase_create("values");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(values, words_decode_as_the_table_says, 0, G_N_ELEMENTS(word_rows));
     tcase_add_loop_test(values, types_parse_as_the_table_says, 0, G_N_ELEMENTS(type_rows));
@@ -631,8 +630,5 @@ int main(void)
     tcase_add_test(values, conversion_is_the_same_in_any_pieces);
     tcase_set_timeout(values, 60);
     suite_add_tcase(suite, values);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "mailbox.h"
 #include "preflight.h"
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -440,8 +441,6 @@ int main(void)
 {
     Suite *suite = suite_create("mmerge-campaign");
     TCase *tests = tcase_create("campaign");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, recipients_are_who_the_template_and_the_row_name);
@@ -454,8 +453,5 @@ int main(void)
     tcase_add_test(tests, the_verdict_changes_with_every_input);
     tcase_add_test(tests, threads_render_one_campaign);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 #include "ledger.h"
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -600,8 +601,6 @@ int main(void)
 {
     Suite *suite = suite_create("mmerge-ledger");
     TCase *tests = tcase_create("ledger");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_row_is_claimed_once_and_its_outcome_stays);
@@ -624,9 +623,5 @@ int main(void)
     tcase_add_test(tests, a_message_key_is_the_same_on_every_run);
     tcase_add_test(tests, marks_survive_a_kill);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

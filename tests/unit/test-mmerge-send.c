@@ -8,6 +8,7 @@
 #include "pacer.h"
 #include "scope.h"
 #include "statement.h"
+#include "suite.h"
 
 static const struct {
     const char *name;
@@ -279,8 +280,6 @@ int main(void)
 {
     Suite *suite = suite_create("mmerge-send");
     TCase *tcase = tcase_create("send");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tcase, a_reply_has_its_scope, 0, G_N_ELEMENTS(scope_rows));
     tcase_add_loop_test(tcase, a_fate_gives_each_recipient_its_outcome, 0,
@@ -289,8 +288,5 @@ int main(void)
     tcase_add_test(tcase, a_rate_holds_over_any_sliding_window);
     tcase_add_test(tcase, a_rate_is_read_or_refused);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

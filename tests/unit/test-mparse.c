@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -269,8 +270,6 @@ int main(void)
 {
     Suite *suite = suite_create("mparse");
     TCase *tcase = tcase_create("mparse");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_streamed_message_is_printed_like_a_buffered_one);
@@ -281,8 +280,5 @@ int main(void)
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

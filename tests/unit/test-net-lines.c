@@ -1,3 +1,5 @@
+#include "suite.h"
+
 #include <check.h>
 #include <mailbatch/net/lines.h>
 #include <stdlib.h>
@@ -114,16 +116,10 @@ int main(void)
 {
     Suite *suite = suite_create("net-lines");
     TCase *tcase = tcase_create("lines");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(tcase, lines_are_the_same_however_they_are_split, 0, G_N_ELEMENTS(rows));
     tcase_add_test(tcase, an_endless_line_takes_no_memory);
     tcase_add_test(tcase, reset_forgets_the_unfinished_line);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/net/pump.h>
@@ -474,8 +475,6 @@ int main(void)
 {
     Suite *suite = suite_create("net-pump");
     TCase *tcase = tcase_create("pump");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, reading_goes_on_while_writing_is_blocked);
@@ -495,9 +494,5 @@ int main(void)
     tcase_add_test(tcase, a_wake_ends_the_wait);
     tcase_add_test(tcase, a_session_that_wants_no_input_gets_none);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

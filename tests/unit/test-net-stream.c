@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <dlfcn.h>
@@ -318,8 +319,6 @@ int main(void)
 {
     Suite *suite = suite_create("net-stream");
     TCase *tcase = tcase_create("stream");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_name_falls_back_from_ipv6_to_ipv4);
@@ -335,9 +334,5 @@ int main(void)
     tcase_add_test(tcase, after_our_end_the_peer_is_still_heard);
     tcase_add_test(tcase, parts_arrive_in_order);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

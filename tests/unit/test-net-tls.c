@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -731,8 +732,6 @@ int main(void)
 {
     Suite *suite = suite_create("net-tls");
     TCase *tcase = tcase_create("tls");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, only_the_right_certificate_is_trusted, 0, G_N_ELEMENTS(trust_rows));
@@ -747,9 +746,5 @@ int main(void)
     tcase_add_test(tcase, the_second_connection_resumes);
     tcase_add_test(tcase, threads_share_what_is_trusted);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  */
 #include "pop3-player.h"
 #include "statement.h"
+#include "suite.h"
 #include <stdint.h>
 
 #define SECURE                                                                                     \
@@ -591,8 +592,6 @@ int main(void)
 {
     Suite *suite = suite_create("pop3-login");
     TCase *tcase = tcase_create("login");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tcase, every_login_reaches_ready);
     tcase_add_test(tcase, every_refused_login_says_why);
@@ -608,8 +607,5 @@ int main(void)
     tcase_add_test(tcase, what_would_break_a_command_is_refused);
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

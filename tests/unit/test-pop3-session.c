@@ -3,6 +3,7 @@
  */
 #include "pop3-player.h"
 #include "statement.h"
+#include "suite.h"
 #include <stdint.h>
 
 #define SAY(text) text, sizeof(text) - 1
@@ -706,8 +707,6 @@ int main(void)
 {
     Suite *suite = suite_create("pop3-session");
     TCase *tcase = tcase_create("session");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tcase, listings_flag_what_cannot_be);
     tcase_add_test(tcase, long_lines_are_cut_or_flagged);
@@ -725,8 +724,5 @@ int main(void)
     tcase_add_test(tcase, an_endless_message_takes_no_memory);
     tcase_set_timeout(tcase, 100);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * write. */
 #include "pd-archive.h"
 #include "statement.h"
+#include "suite.h"
 
 #include <glib/gstdio.h>
 #include <mailbatch/archive/read.h>
@@ -491,8 +492,6 @@ int main(void)
 {
     Suite *suite = suite_create("popdump-archive");
     TCase *tests = tcase_create("archive");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, what_goes_in_is_in_the_open_segment);
@@ -515,9 +514,5 @@ int main(void)
     tcase_add_test(tests, repeated_uidls_are_counted);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "layout.h"
 #include "manifest.h"
 #include "member.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -403,8 +404,6 @@ int main(void)
     Suite *suite = suite_create("popdump-parts");
     TCase *tests = tcase_create("parts");
     TCase *journal = tcase_create("journal");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(tests, json_lines_are_read_or_refused, 0, G_N_ELEMENTS(json));
     tcase_add_test(tests, json_values_have_their_kinds);
@@ -422,9 +421,5 @@ int main(void)
     tcase_add_test(journal, a_torn_line_is_told_at_every_cut);
     tcase_set_timeout(journal, 60);
     suite_add_tcase(suite, journal);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

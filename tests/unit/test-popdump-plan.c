@@ -2,6 +2,7 @@
  * What is fetched, and what not, for each kind of listing; what a transcript keeps.
  */
 #include "plan.h"
+#include "suite.h"
 #include "transcript.h"
 #include <check.h>
 #include <stdlib.h>
@@ -200,15 +201,10 @@ int main(void)
 {
     Suite *suite = suite_create("popdump-plan");
     TCase *tcase = tcase_create("plan");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tcase, every_listing_has_its_plan, 0, G_N_ELEMENTS(rows));
     tcase_add_test(tcase, listed_sizes_add_up_without_wrapping);
     tcase_add_test(tcase, a_transcript_keeps_both_ends);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

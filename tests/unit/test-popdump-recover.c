@@ -1,6 +1,7 @@
 /* What opening makes of an archive after crashes, restores and damage. */
 #include "pd-archive.h"
 #include "statement.h"
+#include "suite.h"
 
 #include "rebuild.h"
 #include "verify.h"
@@ -649,8 +650,6 @@ int main(void)
 {
     Suite *suite = suite_create("popdump-recover");
     TCase *tests = tcase_create("recover");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, whole_messages_of_a_torn_tail_are_adopted);
@@ -670,9 +669,5 @@ int main(void)
     tcase_add_test(tests, an_interrupted_beginning_is_begun_again);
     tcase_set_timeout(tests, 110);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

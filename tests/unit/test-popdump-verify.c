@@ -2,6 +2,7 @@
 #include "pd-archive.h"
 
 #include "extract.h"
+#include "suite.h"
 #include "verify.h"
 
 #include <glib/gstdio.h>
@@ -501,8 +502,6 @@ int main(void)
     Suite *suite = suite_create("popdump-verify");
     TCase *found = tcase_create("verify");
     TCase *out = tcase_create("extract");
-    SRunner *runner;
-    int failed;
 
     tcase_add_unchecked_fixture(found, make_pristine, remove_pristine);
     tcase_add_checked_fixture(found, setup, teardown);
@@ -520,9 +519,5 @@ int main(void)
     tcase_add_test(out, extract_tells_of_segments_that_are_gone);
     tcase_add_loop_test(out, an_mbox_can_be_read_back, 0, G_N_ELEMENTS(lines));
     suite_add_tcase(suite, out);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "smtp-player.h"
 #include "statement.h"
+#include "suite.h"
 
 #define HELLO "S 220 mail.test ESMTP\nC EHLO localhost\n"
 #define LOGIN .user = "ann", .password = "s3cret"
@@ -237,8 +238,6 @@ int main(void)
 {
     Suite *suite = suite_create("smtp-login");
     TCase *tcase = tcase_create("dialogues");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, dialogue_has_the_same_outcome_however_it_is_split, 0,
@@ -247,8 +246,5 @@ int main(void)
     tcase_add_test(tcase, the_trace_shows_no_secret);
     tcase_add_test(tcase, a_client_name_that_is_none_is_refused);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

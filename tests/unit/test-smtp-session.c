@@ -8,6 +8,7 @@
 
 #include "smtp-player.h"
 #include "statement.h"
+#include "suite.h"
 
 #define HELLO   "S 220 mail.test ESMTP\nC EHLO localhost\n"
 #define PLAIN   HELLO "S 250 mail.test\n"
@@ -637,15 +638,10 @@ int main(void)
 {
     Suite *suite = suite_create("smtp-session");
     TCase *tcase = tcase_create("dialogues");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, dialogue_has_the_same_outcome_however_it_is_split, 0,
                         G_N_ELEMENTS(dialogues));
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

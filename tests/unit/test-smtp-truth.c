@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "statement.h"
+#include "suite.h"
 
 #define MESSAGES   40
 #define RECIPIENTS 3
@@ -387,14 +388,9 @@ int main(void)
 {
     Suite *suite = suite_create("smtp-truth");
     TCase *tcase = tcase_create("moods");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, what_the_session_says_is_what_the_server_knows);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

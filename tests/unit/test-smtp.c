@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "statement.h"
+#include "suite.h"
 
 typedef struct {
     const char *name;
@@ -316,8 +317,6 @@ int main(void)
 {
     Suite *suite = suite_create("smtp");
     TCase *tcase = tcase_create("parts");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_reply_is_the_same_split_anywhere, 0, G_N_ELEMENTS(reply_rows));
@@ -327,8 +326,5 @@ int main(void)
     tcase_add_test(tcase, content_arrives_whatever_its_segments_and_writes);
     tcase_add_test(tcase, large_segments_are_not_copied);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -592,8 +593,6 @@ int main(void)
     Suite *suite = suite_create("source");
     TCase *boxes = tcase_create("mbox");
     TCase *places = tcase_create("places");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(boxes, make_folder, drop_folder);
     tcase_add_loop_test(boxes, an_mbox_gives_every_message_once, 0, G_N_ELEMENTS(mbox_cases));
@@ -615,8 +614,5 @@ int main(void)
     tcase_add_test(places, binary_is_no_mail);
     tcase_set_timeout(places, 60);
     suite_add_tcase(suite, places);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -213,8 +214,6 @@ int main(void)
 {
     Suite *suite = suite_create("store");
     TCase *tests = tcase_create("store");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, values_come_back_as_they_went_in);
@@ -226,9 +225,5 @@ int main(void)
     tcase_add_test(tests, a_database_of_another_kind_is_refused);
     tcase_add_test(tests, a_temporary_store_works);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

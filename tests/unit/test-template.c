@@ -1,4 +1,5 @@
 #include "statement.h"
+#include "suite.h"
 
 #include <check.h>
 #include <mailbatch/template/template.h>
@@ -439,8 +440,6 @@ int main(void)
     Suite *suite = suite_create("template");
     TCase *language = tcase_create("language");
     TCase *robust = tcase_create("robust");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(language, plain_text_and_names);
     tcase_add_test(language, blanks_are_trimmed_where_asked);
@@ -458,8 +457,5 @@ int main(void)
     tcase_add_test(robust, many_threads_render_one_template);
     tcase_add_test(robust, broken_templates_are_errors_not_crashes);
     suite_add_tcase(suite, robust);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }
