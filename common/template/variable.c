@@ -14,10 +14,14 @@ static void unknown_name(Compiler *compiler, const char *name, size_t offset)
     GString *known = g_string_new(NULL);
 
     if (near != NULL) {
-        g_string_printf(known, ": did you mean \"%s\"?", near);
+        g_string_append(known, ": did you mean \"");
+        mb_text_append_printable(known, near, strlen(near), 0);
+        g_string_append(known, "\"?");
     } else {
-        for (size_t i = 0; i < names->n_names && i < 12; i++)
-            g_string_append_printf(known, "%s %s", i == 0 ? ": known are" : ",", names->names[i]);
+        for (size_t i = 0; i < names->n_names && i < 12; i++) {
+            g_string_append(known, i == 0 ? ": known are " : ", ");
+            mb_text_append_printable(known, names->names[i], strlen(names->names[i]), 0);
+        }
         if (names->n_names > 12)
             g_string_append(known, ", …");
     }

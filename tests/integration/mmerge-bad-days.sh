@@ -277,6 +277,19 @@ expect_equal "stored" "ann bob eva " "$(stored)"
 expect_exit 0 send "${server[@]}" --limit 3
 expect_equal "stored" "$all" "$(stored)"
 
+case_begin "--rate counts messages, not their recipients"
+fresh
+sed 's/^Subject/Cc: copy@example.net\nSubject/' letter >copied-letter
+for ((run = 0; run < 2; run++)); do
+    expect_exit 0 timeout 20 "$MB_BIN/mmerge" send "${server[@]}" --rate 2/hour --limit 1 copied-letter people.csv
+done
+expect_equal "stored" "ann bob " "$(stored)"
+
+case_begin "--limit counts who was sent to, not what was released by a lost connection"
+fresh --hide CHUNKING --fault <(echo 'smtp mail 2 drop')
+expect_exit 0 send "${server[@]}" --limit 3 --window 1
+expect_equal "stored" "ann bob eva " "$(stored)"
+
 case_begin "--redirect-to leaves the ledger alone"
 fresh
 expect_exit 0 send "${server[@]}" --redirect-to me@example.org --limit 2

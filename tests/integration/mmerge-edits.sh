@@ -216,3 +216,34 @@ with sqlite3.connect("people.csv.mmerge.db") as ledger:
 PYTHON
 expect_exit 0 send --rate 10/second
 all_once
+
+case_begin "a list that changes while it is sent: nobody gets another's mail, and the next run goes on"
+fresh --delay 5
+"$MB_PYTHON" - people.csv <<'PYTHON'
+import sys
+with open(sys.argv[1], "w") as out:
+    out.write("id,name,email,more\n")
+    for n in range(600):
+        out.write("%d,N%d,p%d@example.net,%s\n" % (n, n, n, "x" * 1000))
+PYTHON
+{ sed -n 1p people.csv && echo 'new,New,new@example.net,' && sed 1d people.csv; } >longer.csv
+started()
+{
+    [ "$(mailed | wc -w)" -ge 5 ]
+}
+start_background "$T/run.log" "$MB_BIN/mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off --window 1 \
+    letter people.csv
+wait_for started
+cat longer.csv >people.csv
+code=0
+wait "$STARTED_PID" || code=$?
+expect_equal "exit code" 65 "$code"
+expect_line "changed since the run began" "$T/run.log"
+expect_exit 0 send
+mailed | tr ' ' '\n' >who
+expect_equal "who has mail" 601 "$(wc -l <who)"
+expect_equal "mailed twice" "" "$(uniq -d who)"
+for file in sink/store/new/*; do
+    to=$(sed -n 's/^To: \([^@]*\)@.*/\1/p' "$file")
+    grep -q "^Subject: N${to#p}, " "$file" || [ "$to" = new ] || fail "$file: $to got another's subject"
+done

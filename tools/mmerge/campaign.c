@@ -181,10 +181,11 @@ static bool read_names(MmCampaign *campaign, const MmCampaignOptions *options, G
     if (campaign->key_column < 0) {
         const char *near =
             mb_template_nearest(options->key, mb_csv_columns(csv), mb_csv_n_columns(csv));
+        g_autofree char *shown = near != NULL ? mb_text_printable(near, strlen(near)) : NULL;
 
         g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
                     "%s: --key %s: there is no such column%s%s%s", campaign->csv_path, options->key,
-                    near != NULL ? ": did you mean \"" : "", near != NULL ? near : "",
+                    near != NULL ? ": did you mean \"" : "", near != NULL ? shown : "",
                     near != NULL ? "\"?" : "");
         return false;
     }

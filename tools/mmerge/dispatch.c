@@ -212,6 +212,7 @@ static void settle(Dispatch *dispatch, MmJob *job)
         stop_take(dispatch, error);
     if (is_released(job)) {
         dispatch->left++;
+        dispatch->after = MIN(dispatch->after, job->claim->number - 1); /* and it comes first */
         dispatch->round_over &= dispatch->run->ledger == NULL; /* it can be claimed again */
     }
     dispatch->due = 0;

@@ -2,6 +2,7 @@
 
 #include "ledger-seen.h"
 
+#include <mailbatch/base/text.h>
 #include <string.h>
 
 typedef struct {
@@ -21,9 +22,11 @@ static bool find_duplicate(Preflight *preflight, MmVerdict *verdict, char **why,
                          error))
             return false;
         if (before != 0) {
+            g_autofree char *key = mb_text_printable(row->key, strlen(row->key));
+
             *why = g_strdup_printf("%s: row %" G_GUINT64_FORMAT ": the key \"%s\" stands in row "
                                    "%" G_GUINT64_FORMAT " already",
-                                   mm_campaign_csv_path(preflight->campaign), row->number, row->key,
+                                   mm_campaign_csv_path(preflight->campaign), row->number, key,
                                    before);
             preflight->totals->bad++;
             return true;
