@@ -49,7 +49,8 @@ const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length,
                                    GByteArray *scratch)
 {
     const MbField *at = &tree->fields.items[field];
-    MbRange range = {at->offset + at->value_start, at->length - at->value_start};
+    MbRange range = {at->offset + at->value_start,
+                     MIN(at->length - at->value_start, MB_TREE_VALUE_MAX)};
     const uint8_t *value = mb_tree_bytes(tree, tree->parts.items[at->part].space, range, scratch);
     size_t start = 0;
     size_t end = (size_t)range.length;

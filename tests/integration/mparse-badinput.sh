@@ -66,6 +66,43 @@ refuses "a folder that cannot be made" 73 "good.eml/x" "$mparse" -x good.eml/x g
 expect_one_line "$T/err"
 refuses "an output disk that is full" 74 "/dev/full: " "$mparse" -o /dev/full good.eml
 
+case_begin "a path that would act on the terminal"
+red=$'\033[31m'
+mkdir "$red"
+expect_exit 1 "$mparse" "$red"
+expect_line '\x1b[31m: no message in it' "$T/err"
+expect_no_line "$red" "$T/err"
+expect_exit 73 "$mparse" -o "gone/$red" good.eml
+expect_line 'gone/\x1b[31m: cannot write' "$T/err"
+expect_no_line "$red" "$T/err"
+expect_exit 66 "$mparse" "good.eml:$red"
+expect_line 'no such part: \x1b[31m' "$T/err"
+expect_no_line "$red" "$T/err"
+
+case_begin "no room for a message that is too long for memory"
+(cat good.eml && head -c 68000000 /dev/zero) >long.eml
+TMPDIR=$T/nowhere expect_exit 2 "$mparse" long.eml:1
+expect_one_line "$T/err"
+rm long.eml
+
+case_begin "a link in the folder does not lead out of it"
+mkdir links
+echo precious >victim
+ln -s ../victim links/manifest.jsonl
+ln -s ../victim links/.part
+expect_exit 73 "$mparse" -x links good.eml
+expect_line "links/manifest.jsonl: cannot write" "$T/err"
+rm links/manifest.jsonl
+expect_exit 73 "$mparse" -x links good.eml
+expect_line "links/.part: cannot write" "$T/err"
+expect_equal "what it points at" precious "$(cat victim)"
+
+case_begin "what was extracted before stays when there is nothing to extract"
+mkdir kept.d
+echo old >kept.d/manifest.jsonl
+expect_exit 66 "$mparse" -x kept.d nowhere.eml
+expect_equal "the manifest" old "$(cat kept.d/manifest.jsonl)"
+
 case_begin "an output is whole or is not"
 echo old >kept
 expect_exit 66 "$mparse" -o kept "good.tar!gone.eml"

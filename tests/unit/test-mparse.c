@@ -25,6 +25,23 @@ static void teardown(void)
     g_free(folder);
 }
 
+/* What a printer let go of on the way, and the most that it held then. */
+typedef struct {
+    GString *text;
+    gsize most;
+} Drained;
+
+static Drained *drain_data; /* of the next print_mail(), or NULL */
+
+static void count_drained(void *data, GString *out)
+{
+    Drained *drained = data;
+
+    drained->most = MAX(drained->most, out->len);
+    g_string_append_len(drained->text, out->str, (gssize)out->len);
+    g_string_truncate(out, 0);
+}
+
 /* Writes the mail to a file and gives what the format makes of it; `limits` may be NULL. */
 static char *print_mail(const GString *mail, MpFormat format, size_t buffer_max,
                         const MbLimits *limits)
@@ -49,6 +66,8 @@ static char *print_mail(const GString *mail, MpFormat format, size_t buffer_max,
     ck_assert(g_file_set_contents(path, mail->str, (gssize)mail->len, NULL));
     source = mb_source_open(path, &source_options, &error);
     ck_assert_ptr_nonnull(source);
+    printer->drain = drain_data != NULL ? count_drained : NULL;
+    printer->drain_data = drain_data;
     while (mb_source_next(source, &item, &error) == MB_NEXT) {
         ck_assert(mp_walk_item(walk, source, item, 0, &message, &error));
         printer->message(printer, &message, out);
@@ -242,6 +261,50 @@ START_TEST(text_is_shown_line_by_line)
 }
 END_TEST
 
+START_TEST(a_message_is_printed_piece_by_piece)
+{
+    GString *mail = nested_mail(3000);
+
+    for (size_t i = 0; i < 300; i++)
+        g_string_append_printf(mail, "--b\r\nX-%zu: %060u\r\n\r\n%01000u\r\n", i, 0u, 0u);
+    for (int format = MP_FORMAT_TREE; format <= MP_FORMAT_JSON; format++) {
+        Drained drained = {.text = g_string_new(NULL)};
+        g_autofree char *whole = print_mail(mail, (MpFormat)format, 0, NULL);
+        g_autofree char *rest = NULL;
+
+        drain_data = &drained;
+        rest = print_mail(mail, (MpFormat)format, 0, NULL);
+        drain_data = NULL;
+        g_string_append(drained.text, rest);
+        ck_assert_str_eq(drained.text->str, whole);
+        ck_assert_uint_lt(drained.most, 8000);
+        g_string_free(drained.text, TRUE);
+    }
+    g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(a_header_field_of_any_size_is_shown_up_to_a_limit)
+{
+    g_autoptr(GString) mail = g_string_new("From: a@b.example\nX: ");
+    gsize length = (gsize)MB_TREE_VALUE_MAX + 5;
+    g_autofree char *padding = g_strnfill(length, 'x');
+    g_autofree char *range = NULL;
+
+    g_string_append_printf(mail, "%s\nSubject: seen\n\ntext\n", padding);
+    range = g_strdup_printf("\"code\":\"header-value-limit\",\"severity\":\"warn\",\"space\":0,"
+                            "\"offset\":18,\"length\":%zu,",
+                            length + 4);
+    for (int format = MP_FORMAT_TREE; format <= MP_FORMAT_JSON; format += 2) {
+        g_autofree char *out = print_mail(mail, (MpFormat)format, 0, NULL);
+
+        ck_assert_ptr_nonnull(strstr(out, "header-value-limit"));
+        ck_assert_ptr_nonnull(strstr(out, "seen"));
+        ck_assert_msg(format == MP_FORMAT_TREE || strstr(out, range) != NULL, "no %s", range);
+    }
+}
+END_TEST
+
 START_TEST(main_fields_are_known_in_any_case)
 {
     ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
@@ -277,6 +340,8 @@ int main(void)
     tcase_add_test(tcase, flaws_of_values_are_reported_with_their_place_in_tree_and_json);
     tcase_add_test(tcase, flaws_in_an_embedded_message_stand_at_it);
     tcase_add_test(tcase, text_is_shown_line_by_line);
+    tcase_add_test(tcase, a_message_is_printed_piece_by_piece);
+    tcase_add_test(tcase, a_header_field_of_any_size_is_shown_up_to_a_limit);
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);

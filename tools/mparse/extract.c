@@ -50,12 +50,6 @@ MpExtract *mp_extract_new(const MpOptions *options, GError **error)
         set_error(error, options->extract_to, errno);
         return NULL;
     }
-    extract->manifest =
-        open(extract->manifest_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (extract->manifest < 0) {
-        set_error(error, extract->manifest_path, errno);
-        return NULL;
-    }
     return g_steal_pointer(&extract);
 }
 
@@ -75,6 +69,17 @@ void mp_extract_free(MpExtract *extract)
     g_free(extract->manifest_path);
     g_free(extract->part_path);
     g_free(extract);
+}
+
+/* With the first message: where there is none, a manifest of another run stays. A link that
+ * somebody put in its place must not lead out of the folder. */
+static bool open_manifest(MpExtract *extract, GError **error)
+{
+    if (extract->manifest >= 0)
+        return true;
+    extract->manifest =
+        open(extract->manifest_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    return extract->manifest >= 0 || set_error(error, extract->manifest_path, errno);
 }
 
 static bool take(void *data, const void *bytes, size_t length)
@@ -178,6 +183,8 @@ bool mp_extract_message(MpExtract *extract, const MpMessage *message, const char
 {
     uint32_t only = part != NULL ? mb_tree_find_id(message->tree, part) : MB_TREE_NONE;
 
+    if (!open_manifest(extract, error))
+        return false;
     for (uint32_t i = 0; i != MB_TREE_NONE; i = mb_tree_following(message->tree, i, NULL)) {
         if (is_wanted(extract, message, i, only) && !write_part(extract, message, i, error))
             return false;
@@ -190,5 +197,6 @@ bool mp_extract_finish(MpExtract *extract, GError **error)
     int descriptor = extract->manifest;
 
     extract->manifest = -1;
-    return close(descriptor) == 0 || set_error(error, extract->manifest_path, errno);
+    return descriptor < 0 || close(descriptor) == 0 ||
+           set_error(error, extract->manifest_path, errno);
 }

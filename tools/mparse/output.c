@@ -5,6 +5,8 @@
 #include <glib/gstdio.h>
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/file.h>
+#include <mailbatch/base/text.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,16 +28,21 @@ static bool is_special(const char *path)
 
 static bool open_file(MpOutput *output, GError **error)
 {
+    g_autofree char *shown = NULL;
+    int saved_errno;
+
     if (is_special(output->path)) {
         output->descriptor = open(output->path, O_WRONLY | O_CLOEXEC);
     } else {
         output->temporary = g_strconcat(output->path, ".XXXXXX", NULL);
         output->descriptor = g_mkstemp_full(output->temporary, O_WRONLY | O_CLOEXEC, 0666);
     }
+    saved_errno = errno;
     if (output->descriptor >= 0)
         return true;
-    g_set_error(error, MB_BASE_ERROR, MB_ERROR_CANNOT_CREATE, "%s: cannot write: %s", output->path,
-                g_strerror(errno));
+    shown = mb_text_printable(output->path, strlen(output->path));
+    g_set_error(error, MB_BASE_ERROR, MB_ERROR_CANNOT_CREATE, "%s: cannot write: %s", shown,
+                g_strerror(saved_errno));
     g_clear_pointer(&output->temporary, g_free);
     return false;
 }

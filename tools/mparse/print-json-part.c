@@ -23,6 +23,7 @@ static void put_field(MpJson *json, uint32_t field, uint32_t n)
     mb_json_put_unsigned(&json->json, "offset", at.offset);
     mb_json_put_unsigned(&json->json, "length", at.length);
     mb_json_end_map(&json->json);
+    mp_printer_drain(&json->printer, json->json.out);
 }
 
 void mp_json_fields(MpJson *json, uint32_t part)
@@ -161,6 +162,7 @@ static void put_part(MpJson *json, uint32_t index)
     put_content(json);
     if (index != 0)
         mp_json_fields(json, index);
+    mp_printer_drain(&json->printer, json->json.out);
 }
 
 /* Nested maps without nested calls. */

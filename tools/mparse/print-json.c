@@ -141,6 +141,7 @@ static bool put_segment(void *data, const MbSegment *segment)
     mb_json_put_unsigned(&json->json, "length", segment->range.length);
     mp_json_id(json, "part", segment->part);
     mb_json_end_map(&json->json);
+    mp_printer_drain(&json->printer, json->json.out);
     return true;
 }
 
@@ -303,7 +304,11 @@ MpPrinter *mp_print_json_new(const MpOptions *options)
 {
     MpJson *json = g_new0(MpJson, 1);
 
-    json->printer = (MpPrinter){message, other, failure, summary, json_free};
+    json->printer = (MpPrinter){.message = message,
+                                .other = other,
+                                .failure = failure,
+                                .summary = summary,
+                                .free = json_free};
     json->options = options;
     json->facts = mp_facts_new(options->hash);
     json->scratch = g_byte_array_new();

@@ -118,6 +118,7 @@ static void put_lines(Tree *tree, bool is_end)
         at = line_end != NULL ? line_end + 1 : is_end ? end : stop;
     }
     g_string_erase(tree->text, 0, at - tree->text->str);
+    mp_printer_drain(&tree->printer, tree->out);
 }
 
 static bool take_text(void *data, const void *bytes, size_t length)
@@ -160,6 +161,7 @@ static void put_fields(Tree *tree, MbTree *from, uint32_t part)
         mp_facts_field_text(tree->facts, from, i, tree->text);
         mb_text_append_printable(tree->out, tree->text->str, tree->text->len, VALUE_SHOWN);
         g_string_append_c(tree->out, '\n');
+        mp_printer_drain(&tree->printer, tree->out);
     }
 }
 
@@ -226,6 +228,7 @@ static void put_part(Tree *tree, const MpMessage *message, uint32_t index, const
     if (tree->options->show_text && tree->facts->is_text)
         put_text(tree, message->tree, index);
     g_string_truncate(tree->branch, at);
+    mp_printer_drain(&tree->printer, tree->out);
 }
 
 /* What stands left of the children of `part`: three columns a level. */

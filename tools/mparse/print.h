@@ -34,7 +34,19 @@ struct MpPrinter {
     void (*failure)(MpPrinter *printer, const char *text, GString *out);
     void (*summary)(MpPrinter *printer, const MpSummary *summary, GString *out);
     void (*free)(MpPrinter *printer);
+
+    /* The owner's, or NULL: takes what there is in `out`, so that no message has to fit in memory
+     * as it is printed. */
+    void (*drain)(void *data, GString *out);
+    void *drain_data;
 };
+
+/* For printers: between any two appends. */
+static inline void mp_printer_drain(const MpPrinter *printer, GString *out)
+{
+    if (printer->drain != NULL)
+        printer->drain(printer->drain_data, out);
+}
 
 /* `options` is borrowed. */
 MpPrinter *mp_printer_new(const MpOptions *options);

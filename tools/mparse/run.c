@@ -23,7 +23,8 @@ typedef struct {
     MpWalk *walk;
     MbProgress *progress;
     MpSummary summary;
-    int missing; /* exit status of a PATH that could not be opened, or 0 */
+    GError *write_error; /* met while a printer was at work */
+    int missing;         /* exit status of a PATH that could not be opened, or 0 */
 } Run;
 
 /* Ctrl-C once: the message in hand is finished, then the run ends. Twice: at once. */
@@ -83,6 +84,17 @@ static void say_no_mail(const MpMessage *message)
                      address);
 }
 
+/* What a printer has so far; after an error nothing more is kept. */
+static void drain(void *data, GString *out)
+{
+    Run *run = data;
+
+    if (run->write_error == NULL)
+        mp_output_drain(run->output, &run->write_error);
+    if (run->write_error != NULL)
+        g_string_truncate(out, 0);
+}
+
 typedef struct {
     MpOutput *output;
     GError **error;
@@ -95,6 +107,11 @@ static bool write_content(void *data, const void *bytes, size_t length)
     return mp_output_write(content->output, bytes, length, content->error);
 }
 
+static void set_unreadable(GError **error)
+{
+    g_set_error(error, MB_BASE_ERROR, MB_ERROR_IO, "a message could not be read again");
+}
+
 static bool write_range(Run *run, MbTree *tree, uint32_t space, MbRange range, GError **error)
 {
     g_autoptr(GByteArray) scratch = g_byte_array_new();
@@ -105,7 +122,7 @@ static bool write_range(Run *run, MbTree *tree, uint32_t space, MbRange range, G
         const uint8_t *bytes = mb_tree_bytes(tree, space, piece, scratch);
 
         if (bytes == NULL) {
-            g_set_error(error, MB_BASE_ERROR, MB_ERROR_IO, "a message could not be read again");
+            set_unreadable(error);
             return false;
         }
         if (!mp_output_write(run->output, bytes, (size_t)piece.length, error))
@@ -130,21 +147,27 @@ static bool write_named(Run *run, const MpMessage *message, const char *part, GE
     if (run->options->raw)
         return write_range(run, tree, mb_tree_part(tree, index)->space,
                            mb_tree_part(tree, index)->body, error);
-    return mb_tree_decode(tree, index, write_content, &content, NULL);
+    if (mb_tree_decode(tree, index, write_content, &content, NULL))
+        return true;
+    if (*error == NULL)
+        set_unreadable(error);
+    return false;
 }
 
 /* False when the address names a part that the message does not have: said, and counted. */
 static bool has_part(Run *run, const MpMessage *message, const char *part)
 {
     g_autofree char *address = NULL;
+    g_autofree char *shown = NULL;
     g_autoptr(GError) error = NULL;
 
     if (part == NULL || mb_tree_find_id(message->tree, part) != MB_TREE_NONE)
         return true;
     address = mb_locator_text(message->item->locator);
+    shown = mb_text_printable(part, strlen(part));
     error =
         g_error_new(MB_BASE_ERROR, MB_ERROR_NO_INPUT,
-                    "%s: no such part: %s: mparse -f tree shows those there are", address, part);
+                    "%s: no such part: %s: mparse -f tree shows those there are", address, shown);
     report_failure(run, error);
     run->missing = MB_EXIT_NO_INPUT;
     return false;
@@ -163,8 +186,10 @@ static bool do_item(Run *run, MbSource *source, const MbItem *item, GError **err
             run->printer->other(run->printer, item, mp_output_buffer(run->output));
         return mp_output_drain(run->output, error);
     }
-    if (!mp_walk_item(run->walk, source, item, run->budget.depth, &message, &problem))
+    if (!mp_walk_item(run->walk, source, item, run->budget.depth, &message, &problem)) {
         report_failure(run, problem);
+        return mp_output_drain(run->output, error);
+    }
     say_no_mail(&message);
     if (!has_part(run, &message, part))
         return true;
@@ -174,10 +199,23 @@ static bool do_item(Run *run, MbSource *source, const MbItem *item, GError **err
     } else {
         run->printer->message(run->printer, &message, mp_output_buffer(run->output));
     }
+    if (run->write_error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&run->write_error));
+        return false;
+    }
     account(run, &message);
     if (run->extract != NULL && !mp_extract_message(run->extract, &message, part, error))
         return false;
     return mp_output_drain(run->output, error);
+}
+
+static MpPrinter *new_printer(Run *run)
+{
+    MpPrinter *printer = mp_printer_new(run->options);
+
+    printer->drain = drain;
+    printer->drain_data = run;
+    return printer;
 }
 
 /* A part that is named is what the user wants to see; everything else is printed as -f says. */
@@ -190,7 +228,7 @@ static bool choose_printer(Run *run, const MbSource *source)
     if (wants_content)
         g_clear_pointer(&run->printer, mp_printer_free);
     else if (run->printer == NULL)
-        run->printer = mp_printer_new(run->options);
+        run->printer = new_printer(run);
     return true;
 }
 
@@ -232,7 +270,9 @@ static bool do_path(Run *run, const char *path, GError **error)
     if (is_missing)
         run->missing = MB_EXIT_NO_INPUT;
     if (run->summary.failures == failures) {
-        mb_log_error("%s: no message in it", path);
+        g_autofree char *shown = mb_text_printable(path, strlen(path));
+
+        mb_log_error("%s: no message in it", shown);
         run->summary.defective++;
     }
     return true;

@@ -5,6 +5,8 @@
 #include <mailbatch/mime/words.h>
 #include <string.h>
 
+#define ADDRESSES_MAX 100000 /* of a field that are looked at: memory stays flat */
+
 enum {
     ONCE = 1 << 0,    /* RFC 5322, 3.6; RFC 2045, 4 to 8; RFC 2183, 2 */
     ADDRESS = 1 << 1, /* an address list */
@@ -77,7 +79,8 @@ static void check_words(Check *check, const char *value, size_t length)
 static void check_addresses(Check *check, const MbField *field, const char *value, size_t length,
                             bool is_author)
 {
-    g_autoptr(MbAddressList) list = mb_address_list_parse(value, length, 0, &check->flaws);
+    g_autoptr(MbAddressList) list =
+        mb_address_list_parse(value, length, ADDRESSES_MAX, &check->flaws);
     size_t mailboxes = 0;
     bool has_group = false;
     uint32_t space = mb_tree_part(check->tree, field->part)->space;
@@ -122,6 +125,10 @@ static void check_value(Check *check, uint32_t index, unsigned traits)
 
     if (bytes == NULL)
         return;
+    if (field.length - field.value_start > MB_TREE_VALUE_MAX)
+        mb_tree_add_defect(check->tree, MB_DEFECT_HEADER_VALUE_CUT, field.part,
+                           mb_tree_part(check->tree, field.part)->space, field.offset, field.length,
+                           NULL);
     mb_flaws_reset(&check->words);
     mb_flaws_reset(&check->flaws);
     check_words(check, value, length);

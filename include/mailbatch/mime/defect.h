@@ -33,8 +33,7 @@ typedef enum {
     X(HEADER_VT, "header-vertical-tab", W, "vertical tab or form feed used as a blank")            \
     X(HEADER_LONG_LINE, "header-long-line", I, "header line of more than 998 octets")              \
     X(HEADER_NUL, "header-nul-byte", W, "NUL in a header field")                                   \
-    X(HEADER_VALUE_CUT, "header-value-limit", W,                                                   \
-      "structural field over the limit: only its start was read")                                  \
+    X(HEADER_VALUE_CUT, "header-value-limit", W, "field over the limit: only its start was read")  \
     X(LINE_END_CR, "line-end-cr", W, "line ended by a lone CR")                                    \
     X(LINE_END_CRCRLF, "line-end-crcrlf", W, "line ended by CR CR LF")                             \
     X(LINE_END_MIXED, "line-end-mixed", I, "line ends of the header are not all alike")            \

@@ -194,10 +194,13 @@ void mb_tree_shape(const MbTree *tree, GString *out);
 
 /* Header fields ------------------------------------------------------------------------------- */
 
+#define MB_TREE_VALUE_MAX ((uint64_t)8 << 20) /* of a field's body; 80,000 addresses need half */
+
 uint32_t mb_tree_fields(const MbTree *tree);
 const MbField *mb_tree_field(const MbTree *tree, uint32_t field);
 
-/* A field's body as it stands, without the colon, blanks around and the last line end; NULL as
+/* A field's body as it stands, without the colon, blanks around and the last line end; of a longer
+ * one its first MB_TREE_VALUE_MAX bytes (the field's range says what there is). NULL as
  * mb_tree_bytes(). `offset` (may be NULL) is where it begins. */
 const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length, uint64_t *offset,
                                    GByteArray *scratch);
