@@ -112,6 +112,13 @@ all_once
 expect_exit 0 send
 all_once
 
+case_begin "an edited row is named, by its row with --key"
+fresh
+expect_exit 0 send --key id --limit 2
+list 1,Anne,ann 2,Bob,bob 3,Eva,eva
+expect_exit 65 send --key id
+expect_line "(row 2): put them back" "$T/err"
+
 case_begin "duplicates that are skipped may change places"
 fresh
 list 1,Ann,ann 2,Ann,ann 3,Eva,eva

@@ -25,6 +25,7 @@ struct MmLedger {
     GHashTable *ordinals;   /* a digest's first 8 bytes → how many rows had them */
     struct MmSeen *handled; /* ledger-again.c: To of the rows that are done → id */
     MmLedgerChanges changes;
+    GString *changed_rows; /* the first few, for the message */
     /* ledger-report.c */
     GHashTable *doubtful; /* name → GArray of EntryId; built by the first resolve */
     bool resolving;       /* a transaction is open */

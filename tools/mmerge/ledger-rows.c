@@ -62,6 +62,7 @@ bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, GError **err
         return false;
     ledger->taking_rows = true;
     ledger->changes = (MmLedgerChanges){0};
+    ledger->changed_rows = g_string_new(NULL);
     ledger->ordinals = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     if (ask_number(ledger, "SELECT ifnull(max(id), 0) FROM row", &ledger->last_before, error) &&
         (ledger->last_before == 0 || begin_comparison(ledger, key_column, error)) &&
@@ -75,6 +76,7 @@ static void end_comparison(MmLedger *ledger)
 {
     g_clear_pointer(&ledger->ordinals, g_hash_table_unref);
     g_clear_pointer(&ledger->handled, mm_seen_free);
+    g_string_free(g_steal_pointer(&ledger->changed_rows), TRUE);
     ledger->taking_rows = false;
 }
 
@@ -194,8 +196,9 @@ static bool update_row(MmLedger *ledger, const MmLedgerRow *row, int64_t ordinal
                        const MmKnownRow *known, GError **error)
 {
     ledger->changes.known++;
-    if (known->done && !known->same_digest)
-        ledger->changes.changed++;
+    if (known->done && !known->same_digest && ledger->changes.changed++ < NAMED_MAX)
+        g_string_append_printf(ledger->changed_rows, "%srow %" G_GUINT64_FORMAT,
+                               ledger->changed_rows->len > 0 ? ", " : "", row->number);
     return mm_ledger_set_row(ledger, known, row, ordinal, error) &&
            mm_ledger_update_entries(ledger, known, row, error);
 }
@@ -245,7 +248,7 @@ static void append_gone_names(MmLedger *ledger, GString *names)
 
 static void set_changed_error(MmLedger *ledger, GError **error)
 {
-    g_autoptr(GString) names = g_string_new(NULL);
+    GString *names = ledger->changed_rows;
 
     append_gone_names(ledger, names);
     g_set_error(
@@ -253,7 +256,10 @@ static void set_changed_error(MmLedger *ledger, GError **error)
         "%s: %" G_GUINT64_FORMAT " rows that were handled already have changed or are gone "
         "from the CSV%s%s%s: put them back, or go on with --accept-changes (they stay done)",
         mb_store_path(ledger->store), ledger->changes.changed, names->len > 0 ? " (" : "",
-        names->str, names->len > 0 ? ", …)" : "");
+        names->str,
+        names->len == 0                       ? ""
+        : ledger->changes.changed > NAMED_MAX ? ", …)"
+                                              : ")");
 }
 
 /* What is still open of rows that are gone is listed as suppressed; what was never tried is

@@ -421,6 +421,8 @@ void mm_ledger_free(MmLedger *ledger)
     g_array_unref(ledger->held);
     g_clear_pointer(&ledger->ordinals, g_hash_table_unref);
     g_clear_pointer(&ledger->handled, mm_seen_free);
+    if (ledger->changed_rows != NULL)
+        g_string_free(ledger->changed_rows, TRUE);
     g_clear_pointer(&ledger->doubtful, g_hash_table_unref);
     mb_store_free(ledger->store);
     mm_marks_free(ledger->marks);

@@ -147,7 +147,8 @@ static bool check(MmSendOptions *options, GError **error)
            check_pace(options, error) && check_redirect(options, error);
 }
 
-MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv)
+/* The caller frees it. */
+static GOptionEntry *make_entries(MmSendOptions *options)
 {
     const GOptionEntry own[] = {
         {"server", 0, 0, G_OPTION_ARG_STRING, &options->server,
@@ -198,7 +199,13 @@ MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv)
         {"json", 0, 0, G_OPTION_ARG_NONE, &options->json, "The report as JSON lines", NULL},
         G_OPTION_ENTRY_NULL,
     };
-    g_autofree GOptionEntry *entries = NULL;
+
+    return mm_campaign_entries(&options->campaign, own);
+}
+
+MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv)
+{
+    g_autofree GOptionEntry *entries = make_entries(options);
     g_autoptr(GError) error = NULL;
     MbParsed parsed;
 
@@ -206,7 +213,6 @@ MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv)
     options->connections = 1;
     options->per_connection = 100;
     options->retry = 5;
-    entries = mm_campaign_entries(&options->campaign, own);
     parsed = mb_option_parse(argc, argv, TOOL, MAILBATCH_VERSION, "TEMPLATE CSV",
                              "send every row that the ledger does not hold as done", NULL, entries,
                              2, 2);
