@@ -173,9 +173,37 @@ const PdSegmentFile *pd_layout_find(const GArray *files, guint32 number)
     return NULL;
 }
 
+bool pd_layout_is_sealed_part(const char *name)
+{
+    PdSegmentFile file;
+
+    return parse_name("seg", name, &file) ||
+           (strspn(name, "0123456789") >= 6 &&
+            strcmp(name + strspn(name, "0123456789"), ".manifest.jsonl") == 0);
+}
+
+/* A name of ours, a dot and six letters is what mb_file_replace() leaves when it is interrupted. */
+static bool is_temporary(const char *name)
+{
+    static const char *const endings[] = {".manifest.jsonl", ".torn", PD_SUMS_NAME};
+    size_t length = strlen(name);
+    g_autofree char *whole = NULL;
+
+    if (g_str_has_suffix(name, PD_TEMPORARY_SUFFIX))
+        return true;
+    if (length < 8 || name[length - 7] != '.')
+        return false;
+    whole = g_strndup(name, length - 7);
+    for (size_t i = 0; i < G_N_ELEMENTS(endings); i++) {
+        if (g_str_has_suffix(whole, endings[i]))
+            return true;
+    }
+    return false;
+}
+
 void pd_layout_remove_temporaries(const char *root)
 {
-    static const char *const places[] = {".", "seg", "open", "journal"};
+    static const char *const places[] = {".", "seg", "open", "journal", "damaged"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
         g_autofree char *folder = g_build_filename(root, places[i], NULL);
@@ -185,7 +213,7 @@ void pd_layout_remove_temporaries(const char *root)
         while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
             g_autofree char *path = g_build_filename(folder, name, NULL);
 
-            if (g_str_has_suffix(name, PD_TEMPORARY_SUFFIX))
+            if (is_temporary(name))
                 g_unlink(path);
         }
     }

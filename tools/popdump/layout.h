@@ -48,6 +48,9 @@ GArray *pd_layout_segments(const char *root, GError **error);
 /* The file that counts for one segment, NULL when there is none. `files` as above. */
 const PdSegmentFile *pd_layout_find(const GArray *files, guint32 number);
 
+/* Whether a file of this name in seg/ is ours: a segment or a manifest. */
+bool pd_layout_is_sealed_part(const char *name);
+
 /* Removes what an interrupted run left under a temporary name. */
 void pd_layout_remove_temporaries(const char *root);
 

@@ -34,6 +34,14 @@ static char *digest_file(const char *path, GError **error)
     return got == 0 ? mb_digest_finish_hex(digest) : NULL;
 }
 
+/* Other people's files are not read on the word of a line in it. */
+static bool is_sum(const char *line)
+{
+    return strspn(line, "0123456789abcdef") == DIGEST_TEXT &&
+           g_str_has_prefix(line + DIGEST_TEXT, "  seg/") &&
+           pd_layout_is_sealed_part(line + DIGEST_TEXT + strlen("  seg/"));
+}
+
 /* name → digest; what makes no sense is left out and counted. */
 static GHashTable *read_sums(const char *root, GPtrArray *strange, GError **error)
 {
@@ -52,8 +60,7 @@ static GHashTable *read_sums(const char *root, GPtrArray *strange, GError **erro
     text = g_strndup(g_bytes_get_data(bytes, &length), g_bytes_get_size(bytes));
     lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
-        if (strlen(*line) > DIGEST_TEXT + 2 && (*line)[DIGEST_TEXT] == ' ' &&
-            strspn(*line, "0123456789abcdef") == DIGEST_TEXT)
+        if (is_sum(*line))
             g_hash_table_replace(sums, g_strdup(*line + DIGEST_TEXT + 2),
                                  g_strndup(*line, DIGEST_TEXT));
         else if (**line != '\0' && strange != NULL)
@@ -75,7 +82,7 @@ static GPtrArray *list_names(const char *root)
     const char *name;
 
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        if (!g_str_has_suffix(name, PD_TEMPORARY_SUFFIX))
+        if (pd_layout_is_sealed_part(name))
             g_ptr_array_add(names, g_strconcat("seg/", name, NULL));
     }
     g_ptr_array_sort(names, compare_names);

@@ -1,6 +1,6 @@
 /*
- * SHA256SUMS: of every file in seg/, as `sha256sum -c` reads it from within the folder. Derived;
- * made anew at each seal.
+ * SHA256SUMS: of every segment and manifest in seg/, as `sha256sum -c` reads it from within the
+ * folder. Derived; made anew at each seal.
  */
 #pragma once
 
