@@ -81,3 +81,11 @@ bool pd_manifest_is_frames(const char *line, size_t length)
 
     return length > strlen(begin) && memcmp(line, begin, strlen(begin)) == 0;
 }
+
+const char *pd_manifest_find_frames(const char *text, size_t length)
+{
+    const char *newline = length > 1 ? memrchr(text, '\n', length - 1) : NULL;
+    const char *last = newline != NULL ? newline + 1 : text;
+
+    return pd_manifest_is_frames(last, length - (size_t)(last - text)) ? last : NULL;
+}

@@ -97,7 +97,7 @@ static bool close_segment(PdArchive *archive, GError **error)
         !pd_segment_sync(archive->segment, error))
         return false;
     g_clear_pointer(&archive->segment, pd_segment_free);
-    if (chmod(from, 0400) != 0 || rename(from, to) != 0) {
+    if (rename(from, to) != 0) {
         mb_file_set_error(error, to, "cannot seal", errno);
         return false;
     }
@@ -230,12 +230,38 @@ static bool enter_seal(PdArchive *archive, guint32 number, const Manifest *manif
     return pd_archive_enter_line_durably(archive, error);
 }
 
-static bool has_manifest(PdArchive *archive, guint32 number)
+/* A manifest that stands was written when the segment was closed, and counts. An index of frames in
+ * it belongs to a compressed file. */
+static bool keep_manifest(PdArchive *archive, const PdSegmentFile *file, Manifest *manifest,
+                          GError **error)
 {
-    g_autofree char *name = pd_layout_manifest(number);
+    g_autofree char *name = pd_layout_manifest(file->number);
     g_autofree char *path = g_build_filename(archive->path, name, NULL);
+    g_autoptr(GBytes) bytes = NULL;
+    const char *frames;
 
-    return g_file_test(path, G_FILE_TEST_EXISTS);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+        return write_manifest(archive, file->number, manifest, error);
+    bytes = mb_file_read(path, PD_MANIFEST_MAX, error);
+    if (bytes == NULL)
+        return false;
+    g_string_truncate(manifest->text, 0);
+    g_string_append_len(manifest->text, g_bytes_get_data(bytes, NULL),
+                        (gssize)g_bytes_get_size(bytes));
+    frames = pd_manifest_find_frames(manifest->text->str, manifest->text->len);
+    if (frames == NULL || file->place == PD_PLACE_PACKED)
+        return true;
+    g_string_truncate(manifest->text, (gsize)(frames - manifest->text->str));
+    return write_manifest(archive, file->number, manifest, error);
+}
+
+/* Read-only only now: a file that is still in open/ has to be written to by the next run. */
+static bool protect(const PdSegmentFile *file, const char *path, GError **error)
+{
+    if (file->place != PD_PLACE_PLAIN || chmod(path, 0400) == 0)
+        return true;
+    mb_file_set_error(error, path, "cannot make it read-only", errno);
+    return false;
 }
 
 bool pd_seal_finish(PdArchive *archive, guint32 number, GError **error)
@@ -253,12 +279,13 @@ bool pd_seal_finish(PdArchive *archive, guint32 number, GError **error)
     path = g_build_filename(archive->path, file->name, NULL);
     if (!digest_of(path, number, false, &result, error))
         return false;
-    good = make_manifest(archive, number, &manifest, error) &&
-           (has_manifest(archive, number) || write_manifest(archive, number, &manifest, error));
+    good = make_manifest(archive, number, &manifest, error) && protect(file, path, error) &&
+           keep_manifest(archive, file, &manifest, error);
     if (good && file->place == PD_PLACE_PLAIN && archive->compress != PD_COMPRESS_NONE)
         good = pack(archive, number, &path, &manifest, &result, error);
-    good = good && enter_seal(archive, number, &manifest, &result, error) &&
-           pd_sums_write(archive->path, number, error);
+    /* The journal's line comes last: until it stands, the next run does all of this again. */
+    good = good && pd_sums_write(archive->path, number, error) &&
+           enter_seal(archive, number, &manifest, &result, error);
     clear_manifest(&manifest);
     return good;
 }

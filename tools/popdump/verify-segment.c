@@ -7,8 +7,6 @@
 #include <mailbatch/base/text.h>
 #include <string.h>
 
-#define MANIFEST_MAX (G_GUINT64_CONSTANT(1) << 30)
-
 typedef struct {
     PdVerify *verify;
     const PdSegmentFile *file;
@@ -16,6 +14,7 @@ typedef struct {
     GHashTable *seen;   /* sequences, as pointers to uint64_t */
     GString *manifest;  /* as it should be */
     uint64_t messages;
+    uint64_t waiting; /* whole, and not committed yet */
 } Check;
 
 static bool same(const PdMember *one, const PdMember *two)
@@ -37,8 +36,7 @@ static bool check_row(Check *check, const PdMember *member, const char *path, GE
     if (next == MB_FAILED)
         return false;
     if (next == MB_END && check->file->place == PD_PLACE_OPEN && member->offset >= check->committed)
-        pd_verify_report(check->verify, PD_FINDING_NOTE, path,
-                         "not committed yet: the next fetch adopts it");
+        check->waiting++;
     else if (next == MB_END)
         pd_verify_report(check->verify, PD_FINDING_EXTRA, path,
                          "in %s, but not in the catalog: `popdump rebuild` enters it",
@@ -134,7 +132,7 @@ static bool check_manifest(Check *check, guint32 number, const PdSeal *seal, GEr
         pd_verify_report(verify, PD_FINDING_MISSING, name, "`popdump rebuild` makes it anew");
         return true;
     }
-    bytes = mb_file_read(path, MANIFEST_MAX, error);
+    bytes = mb_file_read(path, PD_MANIFEST_MAX, error);
     if (bytes == NULL)
         return false;
     mb_sha256(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), sha256);
@@ -168,9 +166,11 @@ static void check_tail(Check *check, const PdScanResult *result)
     if (open && result->length < check->committed)
         pd_verify_report(check->verify, PD_FINDING_DAMAGED, check->file->name,
                          "truncated: shorter than the catalog says");
+    else if (open && result->boundary >= check->committed && result->zero_tail)
+        pd_verify_report(check->verify, PD_FINDING_NOTE, check->file->name,
+                         "zeros behind its last message: the next fetch cuts them off");
     else if (open && result->boundary >= check->committed &&
-             (result->zero_tail ||
-              (result->damage != NULL && g_str_has_prefix(result->damage, "truncated"))))
+             ((result->damage != NULL && g_str_has_prefix(result->damage, "truncated"))))
         pd_verify_report(check->verify, PD_FINDING_NOTE, check->file->name,
                          "an incomplete last message: the next fetch cuts it off");
     else if (result->damage != NULL)
@@ -179,6 +179,16 @@ static void check_tail(Check *check, const PdScanResult *result)
     else if (result->zero_tail && !result->ended)
         pd_verify_report(check->verify, PD_FINDING_DAMAGED, check->file->name,
                          "a tail of zeros behind offset %" G_GUINT64_FORMAT, result->boundary);
+}
+
+static void tell_waiting(const Check *check)
+{
+    if (check->waiting > 0)
+        pd_verify_report(check->verify, PD_FINDING_NOTE, check->file->name,
+                         "%" G_GUINT64_FORMAT " message%s not committed yet: the next fetch adopts "
+                         "%s",
+                         check->waiting, check->waiting == 1 ? "" : "s",
+                         check->waiting == 1 ? "it" : "them");
 }
 
 static bool check_file(Check *check, guint32 number, GError **error)
@@ -193,6 +203,7 @@ static bool check_file(Check *check, guint32 number, GError **error)
     if (!pd_scan(path, number, &options, &visitor, &result, error))
         return false;
     verify->summary->segments++;
+    tell_waiting(check);
     check_tail(check, &result);
     if (check->file->place == PD_PLACE_OPEN)
         return true;
@@ -205,7 +216,8 @@ bool pd_verify_segment(PdVerify *verify, guint32 number, const PdSegmentFile *fi
 {
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     g_autoptr(GString) manifest = g_string_new(NULL);
-    Check check = {verify, file, committed, seen, manifest, 0};
+    Check check = {
+        .verify = verify, .file = file, .committed = committed, .seen = seen, .manifest = manifest};
 
     if (file == NULL) {
         g_autofree char *name = g_strdup_printf("seg/%06u.tar.*", number);

@@ -114,6 +114,12 @@ static void open_catalog(PdVerify *verify)
                          "%s: `popdump rebuild` makes it anew", reason->message);
 }
 
+/* A segment that lost all it had has no file. */
+static guint32 last_of(const PdSegmentRow *row)
+{
+    return row->length > 0 || row->sealed > 0 ? row->number : 0;
+}
+
 /* The highest number that a file, the catalog or a seal knows: none up to it may be missing. */
 static guint32 last_number(PdVerify *verify, const GArray *rows)
 {
@@ -124,7 +130,7 @@ static guint32 last_number(PdVerify *verify, const GArray *rows)
     for (guint i = 0; i < verify->files->len; i++)
         last = MAX(last, g_array_index(verify->files, PdSegmentFile, i).number);
     for (guint i = 0; rows != NULL && i < rows->len; i++)
-        last = MAX(last, g_array_index(rows, PdSegmentRow, i).number);
+        last = MAX(last, last_of(&g_array_index(rows, PdSegmentRow, i)));
     g_hash_table_iter_init(&iter, verify->seals);
     while (g_hash_table_iter_next(&iter, &number, NULL))
         last = MAX(last, GPOINTER_TO_UINT(number));
