@@ -44,6 +44,7 @@ struct PdArchive {
     GHashTable *copies; /* UIDL → how many */
     GHashTable *proven; /* sequence (as a pointer to uint64_t) */
 
+    bool rebuilding; /* the catalog is made anew: adopting is no news */
     PdRecovery recovery;
     GPtrArray *notes;
     GArray *lost; /* PdMember; one that was fetched again has sequence 0 */

@@ -58,7 +58,8 @@ static const char sql_find_uidl[] = ROW "WHERE uidl = ?1 ORDER BY message.sequen
 static const char sql_doubtful[] = ROW "WHERE fate.state IN (1, 3) ORDER BY message.sequence";
 static const char sql_last_sequence[] =
     "SELECT max(coalesce((SELECT max(sequence) FROM message), 0),"
-    " coalesce((SELECT max(sequence) FROM lost), 0))";
+    " coalesce((SELECT max(sequence) FROM lost), 0),"
+    " coalesce((SELECT max(next_sequence) - 1 FROM session), 0))";
 static const char sql_count[] = "SELECT count(*) FROM message";
 static const char sql_last_session[] = "SELECT coalesce(max(number), 0) FROM session";
 

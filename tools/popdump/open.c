@@ -143,6 +143,18 @@ static void count_uidl(void *user, const char *uidl, guint32 segment, guint64 co
     *sum += count;
 }
 
+/* Lost, and fetched again by an earlier run. */
+static void forget_refetched(PdArchive *archive)
+{
+    for (guint i = 0; i < archive->lost->len; i++) {
+        PdMember *lost = &g_array_index(archive->lost, PdMember, i);
+
+        if (lost->uidl != NULL && !lost->uidl_repeated &&
+            pd_archive_copies(archive, lost->uidl) > 0)
+            lost->sequence = 0;
+    }
+}
+
 /* What the catalog knows once it is up to date. */
 static bool load(PdArchive *archive, GError **error)
 {
@@ -156,6 +168,7 @@ static bool load(PdArchive *archive, GError **error)
         !pd_catalog_count(archive->catalog, &archive->messages, error))
         return false;
     archive->next_sequence = last + 1;
+    forget_refetched(archive);
     return true;
 }
 

@@ -71,7 +71,10 @@ PdArchive *pd_rebuild(const char *root, GError **error)
 {
     g_autoptr(PdArchive) archive = pd_archive_lock_existing(root, error);
 
-    if (archive == NULL || !mend_journal(archive, error) || !set_catalog_aside(root, error) ||
+    if (archive == NULL)
+        return NULL;
+    archive->rebuilding = true;
+    if (!mend_journal(archive, error) || !set_catalog_aside(root, error) ||
         !pd_archive_bring_up(archive, NULL, error) || !rebuild_manifests(archive, error))
         return NULL;
     return g_steal_pointer(&archive);

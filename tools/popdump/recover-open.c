@@ -19,6 +19,7 @@ typedef struct {
     GArray *members;    /* PdMember: the whole ones */
     uint64_t first_bad; /* where damage begins; G_MAXUINT64: nowhere */
     uint64_t bad;
+    bool zeros; /* nothing else stands behind the last whole member */
 } Tail;
 
 static bool sort_member(void *user, const PdMember *member, PdScanState state, const char *problem,
@@ -76,6 +77,7 @@ static bool read_tail(const char *path, int descriptor, guint32 number, uint64_t
         if (!pd_scan(path, number, &options, &visitor, &result, error))
             return false;
         *boundary = MAX(*boundary, result.boundary);
+        tail->zeros = result.zero_tail;
         if (result.damage == NULL && (!result.ended || result.zero_tail))
             return true;
         next = find_header(descriptor, result.boundary + MB_TAR_BLOCK);
@@ -191,13 +193,12 @@ static bool mend(PdArchive *archive, guint32 number, int descriptor, const char 
         return save_damage(archive, number, descriptor, path, tail->first_bad, size, error) &&
                rewrite(archive, descriptor, path, tail->first_bad, tail->members, boundary, error);
     }
-    if (size > *boundary) {
-        archive->recovery.cut += size - *boundary;
+    archive->recovery.cut += size - MIN(size, *boundary);
+    if (size > *boundary && !tail->zeros)
         pd_recover_note(archive,
                         "segment %06u: an incomplete last message of %" G_GUINT64_FORMAT
                         " octets was cut off: it will be fetched again",
                         number, size - *boundary);
-    }
     if (ftruncate(descriptor, (off_t)*boundary) != 0 || fdatasync(descriptor) != 0) {
         mb_file_set_error(error, path, "cannot make it durable", errno);
         return false;
@@ -205,9 +206,10 @@ static bool mend(PdArchive *archive, guint32 number, int descriptor, const char 
     return true;
 }
 
-/* The catalog knows more than the file holds: what is whole in it stays. */
-static bool recover_short(PdArchive *archive, guint32 number, const char *path, uint64_t *end,
-                          GError **error)
+/* The catalog knows more than the file holds: what is whole up to the first damage stays, and what
+ * follows is kept in damaged/. */
+static bool recover_short(PdArchive *archive, guint32 number, int descriptor, const char *path,
+                          uint64_t size, uint64_t *end, GError **error)
 {
     PdScanVisitor visitor = {0};
     PdScanOptions options = {0};
@@ -216,7 +218,25 @@ static bool recover_short(PdArchive *archive, guint32 number, const char *path, 
     if (!pd_scan(path, number, &options, &visitor, &result, error))
         return false;
     *end = result.boundary;
+    if (size > *end && !result.zero_tail) {
+        archive->recovery.damaged++;
+        if (!save_damage(archive, number, descriptor, path, *end, size, error))
+            return false;
+    }
+    if (ftruncate(descriptor, (off_t)*end) != 0 || fdatasync(descriptor) != 0) {
+        mb_file_set_error(error, path, "cannot make it durable", errno);
+        return false;
+    }
     return pd_recover_lose(archive, number, result.boundary, error);
+}
+
+/* GNU tar refuses an empty file. */
+static bool remove_empty(const char *path, GError **error)
+{
+    if (unlink(path) == 0)
+        return true;
+    mb_file_set_error(error, path, "cannot remove", errno);
+    return false;
 }
 
 bool pd_recover_open_segment(PdArchive *archive, guint32 number, uint64_t committed, uint64_t *end,
@@ -225,7 +245,7 @@ bool pd_recover_open_segment(PdArchive *archive, guint32 number, uint64_t commit
     g_autofree char *name = pd_layout_open(number);
     g_autofree char *path = g_build_filename(archive->path, name, NULL);
     g_autoptr(GArray) members = pd_members_new();
-    Tail tail = {members, G_MAXUINT64, 0};
+    Tail tail = {.members = members, .first_bad = G_MAXUINT64};
     int descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     struct stat status;
     uint64_t size;
@@ -238,18 +258,15 @@ bool pd_recover_open_segment(PdArchive *archive, guint32 number, uint64_t commit
         return false;
     }
     size = (uint64_t)status.st_size;
-    if (size == committed) {
-        *end = committed;
-        close(descriptor);
-        return true;
-    }
+    *end = committed;
+    good = true;
     if (size < committed) {
-        good = recover_short(archive, number, path, end, error);
-    } else {
+        good = recover_short(archive, number, descriptor, path, size, end, error);
+    } else if (size > committed) {
         good = read_tail(path, descriptor, number, committed, &tail, end, error) &&
                mend(archive, number, descriptor, path, size, &tail, end, error) &&
                pd_recover_adopt(archive, number, members, *end, error);
     }
     close(descriptor);
-    return good;
+    return good && (*end > 0 || remove_empty(path, error));
 }

@@ -56,10 +56,13 @@ bool pd_recover_journal(PdArchive *archive, GError **error)
 bool pd_recover_adopt(PdArchive *archive, guint32 number, GArray *members, uint64_t length,
                       GError **error)
 {
-    bool good = pd_catalog_begin(archive->catalog, error);
+    bool good;
 
-    if (!good)
+    if (length == 0)
+        return true;
+    if (!pd_catalog_begin(archive->catalog, error))
         return false;
+    good = true;
     if (members->len > 0) {
         MbJson *json = pd_journal_begin(archive->journal, "adopted");
 
@@ -73,11 +76,8 @@ bool pd_recover_adopt(PdArchive *archive, guint32 number, GArray *members, uint6
            pd_catalog_commit(archive->catalog, error);
     if (!good)
         pd_catalog_rollback(archive->catalog);
-    if (good && members->len > 0) {
+    if (good)
         archive->recovery.adopted += members->len;
-        pd_recover_note(archive, "segment %06u: %u message%s beyond the last commit adopted",
-                        number, members->len, members->len == 1 ? "" : "s");
-    }
     return good;
 }
 
@@ -252,29 +252,79 @@ static const PdSegmentRow *find_row(const GArray *rows, guint32 number)
     return NULL;
 }
 
-/* Of one number only one file may count. */
+static bool is_whole(void *user, const PdMember *member, PdScanState state, const char *problem,
+                     GError **error)
+{
+    (void)member;
+    (void)problem;
+    (void)error;
+    *(bool *)user = *(bool *)user && state == PD_SCAN_WHOLE;
+    return true;
+}
+
+/* Reads both from the disk. The plain one is the one to trust, if it is whole; the other one is
+ * finished when it holds the same. *drop is the one that is not needed, NULL: cannot tell. */
+static bool compare_twins(PdArchive *archive, const PdSegmentFile *plain,
+                          const PdSegmentFile *packed, const PdSegmentFile **drop, GError **error)
+{
+    g_autofree char *plain_path = g_build_filename(archive->path, plain->name, NULL);
+    g_autofree char *packed_path = g_build_filename(archive->path, packed->name, NULL);
+    PdScanOptions options = {.cold = true, .digest = true};
+    bool whole = true;
+    PdScanVisitor look = {.end = is_whole, .user = &whole};
+    PdScanVisitor pass = {0};
+    g_auto(PdScanResult) want = {0};
+    g_auto(PdScanResult) got = {0};
+
+    if (!pd_scan(plain_path, plain->number, &options, &look, &want, error) ||
+        !pd_scan(packed_path, packed->number, &options, &pass, &got, error))
+        return false;
+    whole = whole && want.damage == NULL && want.ended;
+    *drop = !whole ? NULL : packed;
+    if (whole && got.damage == NULL && got.length == want.length &&
+        memcmp(got.sha256, want.sha256, MB_SHA256_LENGTH) == 0)
+        *drop = plain;
+    return true;
+}
+
+/* Of one number only one file may count; nothing goes without a whole one that stays. */
 static bool settle_twins(PdArchive *archive, const GArray *files, GError **error)
 {
     for (guint i = 1; i < files->len; i++) {
         const PdSegmentFile *first = &g_array_index(files, PdSegmentFile, i - 1);
         const PdSegmentFile *second = &g_array_index(files, PdSegmentFile, i);
-        g_autofree char *path = g_build_filename(archive->path, second->name, NULL);
+        const PdSegmentFile *drop = NULL;
+        g_autofree char *path = NULL;
 
         if (first->number != second->number)
             continue;
-        if (first->place != PD_PLACE_PLAIN || second->place != PD_PLACE_PACKED) {
+        if (first->place == PD_PLACE_PLAIN && second->place == PD_PLACE_PACKED &&
+            !compare_twins(archive, first, second, &drop, error))
+            return false;
+        if (drop == NULL) {
             g_set_error(error, PD_ARCHIVE_ERROR, MB_ERROR_DATA,
-                        "%s: %s and %s are the same segment: move one of them out of the archive",
+                        "%s: %s and %s are the same segment, and the first is not to be trusted: "
+                        "move one of them out of the archive",
                         archive->path, first->name, second->name);
             return false;
         }
-        /* The plain one goes only when the other was read back: it is the one to trust. */
+        path = g_build_filename(archive->path, drop->name, NULL);
         if (g_unlink(path) != 0) {
             mb_file_set_error(error, path, "cannot remove", errno);
             return false;
         }
     }
     return true;
+}
+
+/* A file a number; free with g_array_unref(). */
+static GArray *settled_segments(PdArchive *archive, GError **error)
+{
+    g_autoptr(GArray) files = pd_layout_segments(archive->path, error);
+
+    return files != NULL && settle_twins(archive, files, error)
+               ? pd_layout_segments(archive->path, error)
+               : NULL;
 }
 
 static bool recover_file(PdArchive *archive, const PdSegmentFile *file, const PdSegmentRow *row,
@@ -301,18 +351,14 @@ static bool recover_file(PdArchive *archive, const PdSegmentFile *file, const Pd
 
 bool pd_recover_segments(PdArchive *archive, GError **error)
 {
-    g_autoptr(GArray) files = pd_layout_segments(archive->path, error);
+    g_autoptr(GArray) files = settled_segments(archive, error);
     g_autoptr(GArray) rows = files != NULL ? pd_catalog_segments(archive->catalog, error) : NULL;
-    guint32 last = 0;
 
-    if (rows == NULL || !settle_twins(archive, files, error))
+    if (rows == NULL)
         return false;
     for (guint i = 0; i < files->len; i++) {
         const PdSegmentFile *file = &g_array_index(files, PdSegmentFile, i);
 
-        if (file->number == last)
-            continue;
-        last = file->number;
         if (!recover_file(archive, file, find_row(rows, file->number), error))
             return false;
     }
@@ -324,5 +370,8 @@ bool pd_recover_segments(PdArchive *archive, GError **error)
         if (pd_layout_find(files, row->number) == NULL && !miss_segment(archive, row, error))
             return false;
     }
+    if (archive->recovery.adopted > 0 && !archive->rebuilding)
+        pd_recover_note(archive, "%" G_GUINT64_FORMAT " message%s beyond the last commit adopted",
+                        archive->recovery.adopted, archive->recovery.adopted == 1 ? "" : "s");
     return true;
 }

@@ -27,6 +27,12 @@ static bool failed(const PdSegment *segment, const char *what, GError **error)
     return false;
 }
 
+static bool open_file(PdSegment *segment, GError **error)
+{
+    segment->descriptor = open(segment->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return segment->descriptor >= 0 || failed(segment, "cannot open", error);
+}
+
 PdSegment *pd_segment_open(const char *root, guint32 number, uint64_t length, GError **error)
 {
     g_autoptr(PdSegment) segment = g_new0(PdSegment, 1);
@@ -37,12 +43,14 @@ PdSegment *pd_segment_open(const char *root, guint32 number, uint64_t length, GE
     segment->folder = g_build_filename(root, "open", NULL);
     segment->path = g_build_filename(root, name, NULL);
     segment->buffer = g_string_sized_new(BUFFER_SIZE);
-    segment->new_name = stat(segment->path, &status) != 0;
-    segment->descriptor = open(segment->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (segment->descriptor < 0)
-        failed(segment, "cannot open", error);
-    else if (ftruncate(segment->descriptor, (off_t)length) != 0 ||
-             lseek(segment->descriptor, (off_t)length, SEEK_SET) < 0)
+    segment->new_name = lstat(segment->path, &status) != 0;
+    segment->descriptor = -1;
+    if (segment->new_name && length == 0)
+        return g_steal_pointer(&segment);
+    if (!open_file(segment, error))
+        return NULL;
+    if (ftruncate(segment->descriptor, (off_t)length) != 0 ||
+        lseek(segment->descriptor, (off_t)length, SEEK_SET) < 0)
         failed(segment, "cannot cut to its last whole message", error);
     else {
         segment->written = length;
@@ -80,6 +88,10 @@ const char *pd_segment_path(const PdSegment *segment)
 
 static bool write_out(PdSegment *segment, const void *bytes, size_t length, GError **error)
 {
+    if (length == 0)
+        return true;
+    if (segment->descriptor < 0 && !open_file(segment, error))
+        return false;
     if (!mb_file_write_all(segment->descriptor, bytes, length))
         return failed(segment, "cannot write", error);
     segment->written += length;
@@ -113,6 +125,8 @@ bool pd_segment_sync(PdSegment *segment, GError **error)
 {
     if (!flush(segment, error))
         return false;
+    if (segment->descriptor < 0)
+        return true;
     if (fdatasync(segment->descriptor) != 0)
         return failed(segment, "cannot make it durable", error);
     if (segment->new_name && !mb_file_sync_folder(segment->folder, error))

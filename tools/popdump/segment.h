@@ -16,7 +16,8 @@ G_BEGIN_DECLS
 
 typedef struct PdSegment PdSegment;
 
-/* Opens open/N.tar, made where it is missing, and cuts it to `length` octets. */
+/* Opens open/N.tar and cuts it to `length` octets. Where it is missing and `length` is 0 it is made
+ * when there is something to write: GNU tar refuses an empty file. */
 PdSegment *pd_segment_open(const char *root, guint32 number, uint64_t length, GError **error);
 void pd_segment_free(PdSegment *segment); /* what is buffered is lost */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PdSegment, pd_segment_free)
