@@ -197,8 +197,9 @@ tear_open_segment()
 
 case_begin "messages lost with a torn segment are fetched again"
 tear_open_segment
-expect_exit 0 fetch "$T/damaged"
+expect_exit 65 fetch "$T/damaged"
 expect_line "shorter than it was" "$T/err"
+expect_line "messages were missing; all of them are archived again" "$T/err"
 expect_exit 0 "$popdump" verify "$T/damaged"
 
 case_begin "what the server does not have any more is told by name"

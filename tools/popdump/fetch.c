@@ -254,7 +254,7 @@ static int status_of(const PdFetchSummary *summary, const GError *error)
 {
     if (error != NULL)
         return (int)mb_exit_of(error);
-    if (summary->lost > 0)
+    if (summary->missed > 0)
         return MB_EXIT_DATA;
     if (summary->stopped || summary->in_doubt > 0)
         return MB_EXIT_TEMPORARY;

@@ -42,7 +42,8 @@ typedef struct {
     uint64_t deleted;  /* QUIT was answered */
     uint64_t in_doubt; /* deletions whose QUIT was not */
     uint64_t kept;     /* asked to be deleted, and not: see the warnings */
-    uint64_t lost;     /* damaged in the archive, and not on the server any more */
+    uint64_t missed;   /* archived once, and missing in the archive when the run began … */
+    uint64_t lost;     /* … of them: not fetched again */
     bool stopped;      /* by a signal */
 } PdFetchSummary;
 

@@ -287,11 +287,16 @@ static void count_lost(PdRun *run)
 
     if (run->archive == NULL || run->options->dry_run)
         return;
+    run->summary->missed = pd_archive_recovery(run->archive)->lost;
     lost = pd_archive_lost(run->archive);
     run->summary->lost = lost->len;
     for (guint i = 0; i < lost->len; i++)
-        mb_log_error("%s: %s is damaged or missing, and the server no longer has it",
-                     run->options->archive, (const char *)g_ptr_array_index(lost, i));
+        mb_log_error("%s: %s is missing, and was not fetched again", run->options->archive,
+                     (const char *)g_ptr_array_index(lost, i));
+    if (run->summary->missed > 0 && lost->len == 0)
+        mb_log_error("%s: damaged: %" G_GUINT64_FORMAT
+                     " messages were missing; all of them are archived again",
+                     run->options->archive, run->summary->missed);
 }
 
 bool pd_fetch_run(const PdFetchOptions *options, PdFetchSummary *summary, GError **error)
