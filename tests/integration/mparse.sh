@@ -136,6 +136,19 @@ assert summary["messages"] == 6 and summary["defective"] == 2 and summary["failu
 assert sum(summary["bytes"].values()) == summary["message_bytes"]
 PYTHON
 
+case_begin "a field larger than what is kept before it is written"
+(printf 'From: a@b.example\nX-Long: ' && head -c 3000000 /dev/zero | tr '\0' x &&
+    printf '\nSubject: seen\n\nhi\n') >"$T/long.eml"
+expect_exit 0 "$mparse" -qf tree --headers all "$T/long.eml"
+expect_line "  Subject: seen" "$T/out"
+expect_exit 0 "$mparse" -qf json "$T/long.eml"
+"$MB_PYTHON" - "$T/out" <<'PYTHON'
+import json, sys
+
+message = json.loads(open(sys.argv[1]).readline())
+assert [len(h["decoded"]) for h in message["headers"]] == [11, 3000000, 4], message["headers"][2]
+PYTHON
+
 case_begin "a file and a pipe give the same"
 "$mparse" -qf json inbox.mbox | grep -v '"record":"summary"' | sed 's/inbox\.mbox/-/g' >"$T/file"
 "$mparse" -qf json - <inbox.mbox | grep -v '"record":"summary"' >"$T/pipe"

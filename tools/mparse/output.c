@@ -97,10 +97,12 @@ bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError 
         !write_bytes(output, output->buffer->str, output->buffer->len, error))
         return false;
     if (output->buffer->allocated_len > 16 * DRAIN_AT) {
-        g_string_free(output->buffer, TRUE);
-        output->buffer = g_string_sized_new(2 * DRAIN_AT);
+        g_free(output->buffer->str);
+        output->buffer->allocated_len = 2 * DRAIN_AT;
+        output->buffer->str = g_malloc(output->buffer->allocated_len);
     }
-    g_string_truncate(output->buffer, 0);
+    output->buffer->len = 0;
+    output->buffer->str[0] = '\0';
     return length == 0 || write_bytes(output, bytes, length, error);
 }
 
