@@ -247,9 +247,9 @@ wait "$STARTED_PID" || code=$?
 expect_equal "exit code" 65 "$code"
 expect_line "changed since the run began" "$T/run.log"
 expect_exit 0 send
-mailed | tr ' ' '\n' >who
-expect_equal "who has mail" 601 "$(wc -l <who)"
-expect_equal "mailed twice" "" "$(uniq -d who)"
+mailed | tr ' ' '\n' >recipients
+expect_equal "who has mail" 601 "$(wc -l <recipients)"
+expect_equal "mailed twice" "" "$(uniq -d recipients)"
 for file in sink/store/new/*; do
     to=$(sed -n 's/^To: \([^@]*\)@.*/\1/p' "$file")
     grep -q "^Subject: N${to#p}, " "$file" || [ "$to" = new ] || fail "$file: $to got another's subject"
