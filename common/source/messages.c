@@ -77,6 +77,7 @@ static size_t check_content_length(MbSource *source, MbLayer *layer, size_t head
 
     item->tail = empty_line_at_end(mb_window_bytes(&layer->window), end, header.body);
     if (!header.has_body || !header.has_content_length ||
+        header.body > source->options.buffer_max ||
         header.content_length > source->options.buffer_max - header.body)
         return end;
     target = header.body + (size_t)header.content_length;

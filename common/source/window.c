@@ -73,6 +73,8 @@ static bool make_room(MbWindow *window, size_t want)
     }
     if (is_shared && window->start + want <= block->size && window->end < block->size)
         return true;
+    if (want > SIZE_MAX / 2)
+        return false;
     size = want <= BLOCK_SIZE ? BLOCK_SIZE : want + want / 2;
     larger = new_block(g_try_malloc(size), size);
     if (larger == NULL)

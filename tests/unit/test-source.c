@@ -288,6 +288,35 @@ START_TEST(long_messages_are_streamed)
 }
 END_TEST
 
+/* A header longer than the buffer, and a Content-Length whose sum with it is any number. */
+START_TEST(a_huge_content_length_behind_a_huge_header_is_not_believed)
+{
+    /* The last makes what would be asked for two thirds of 2^64: half as much again wraps. */
+    static const char *const lengths[] = {"1000000000000000000", "18446744073709551615",
+                                          "12297829382472955999"};
+    MbSourceOptions options = {.buffer_max = 65536};
+    g_autofree char *padding = g_strnfill(70000, 'x');
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lengths); i++) {
+        g_autofree char *box =
+            g_strdup_printf(F1 "X: %s\nContent-Length: %s\n\nbody\n\n" F1 "Subject: two\n\n%s\n",
+                            padding, lengths[i], padding);
+        g_autofree char *path = put_file("box", box, -1);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(MbSource) source = mb_source_open(path, &options, &error);
+        const MbItem *item;
+        MbNext next;
+        guint items = 0;
+
+        ck_assert_ptr_nonnull(source);
+        while ((next = mb_source_next(source, &item, &error)) == MB_NEXT)
+            items++;
+        ck_assert_msg(next == MB_END, "%s: %s", lengths[i], error != NULL ? error->message : "");
+        ck_assert_uint_eq(items, 2);
+    }
+}
+END_TEST
+
 /* Any bytes: the items cover the file without gap or overlap, whatever stands in it. */
 START_TEST(random_boxes_are_covered)
 {
@@ -598,6 +627,7 @@ int main(void)
     tcase_add_loop_test(boxes, an_mbox_gives_every_message_once, 0, G_N_ELEMENTS(mbox_cases));
     tcase_add_loop_test(boxes, a_pipe_gives_what_a_file_gives, 0, G_N_ELEMENTS(mbox_cases));
     tcase_add_test(boxes, long_messages_are_streamed);
+    tcase_add_test(boxes, a_huge_content_length_behind_a_huge_header_is_not_believed);
     tcase_add_test(boxes, random_boxes_are_covered);
     tcase_add_test(boxes, quoted_from_lines_are_unquoted_as_the_dialect_says);
     tcase_set_timeout(boxes, 60);

@@ -17,7 +17,7 @@ MpOutput *mp_output_open(const char *path, GError **error);
 void mp_output_free(MpOutput *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpOutput, mp_output_free)
 
-/* The buffer that printers append to. */
+/* The buffer that printers append to: the same one as long as the output lives. */
 GString *mp_output_buffer(MpOutput *output);
 
 /* Writes the buffer when it is long enough. */
