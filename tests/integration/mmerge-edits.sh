@@ -180,6 +180,9 @@ sed -i 's/^Subject/Cc: copy-{{ email }}\nSubject/' letter
 expect_exit 0 send
 all_once "ann bob copy-bob copy-eva eva"
 expect_equal suppressed copy-ann "$(in_state suppressed)"
+echo again >>letter
+expect_exit 0 send
+all_once "ann bob copy-bob copy-eva eva"
 
 case_begin "a ledger by another name is the same ledger"
 fresh
