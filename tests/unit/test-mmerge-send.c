@@ -47,6 +47,14 @@ START_TEST(a_reply_has_its_scope)
 }
 END_TEST
 
+START_TEST(a_quota_of_the_day_pauses_longer_than_a_throttle)
+{
+    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 550, .enhanced = "5.4.5"}), 86400);
+    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 432, .enhanced = "4.3.2"}), 60);
+    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 421, .enhanced = "4.7.28"}), 3600);
+}
+END_TEST
+
 static MmJob *new_job(size_t n, unsigned attempt)
 {
     MmClaim *claim = g_new0(MmClaim, 1);
@@ -282,6 +290,7 @@ int main(void)
     TCase *tcase = tcase_create("send");
 
     tcase_add_loop_test(tcase, a_reply_has_its_scope, 0, G_N_ELEMENTS(scope_rows));
+    tcase_add_test(tcase, a_quota_of_the_day_pauses_longer_than_a_throttle);
     tcase_add_loop_test(tcase, a_fate_gives_each_recipient_its_outcome, 0,
                         G_N_ELEMENTS(outcome_rows));
     tcase_add_test(tcase, what_is_deferred_waits_longer_each_time);
