@@ -107,6 +107,24 @@ START_TEST(decoding_is_as_the_table_says_however_it_is_cut)
 }
 END_TEST
 
+/* More blanks behind "=" than a decoder holds: it is no soft break then, and nothing overflows. */
+START_TEST(a_soft_break_waits_for_so_many_blanks)
+{
+    for (size_t blanks = MB_DECODER_HELD - 2; blanks < MB_DECODER_HELD + 2; blanks++) {
+        g_autofree char *padding = g_strnfill(blanks, ' ');
+        g_autofree char *in = g_strdup_printf("a=%s\r\nb", padding);
+        g_autoptr(GString) out = g_string_new(NULL);
+        bool is_soft = blanks < MB_DECODER_HELD;
+        g_auto(MbFlaws) flaws = {0};
+
+        mb_decode(QP, in, strlen(in), out, &flaws);
+        ck_assert_int_eq(mb_flaws_has(&flaws, MB_FLAW_QP_BAD_ESCAPE), !is_soft);
+        ck_assert(g_str_has_prefix(out->str, is_soft ? "ab" : "a= "));
+        ck_assert(g_str_has_suffix(out->str, is_soft ? "ab" : " \r\nb"));
+    }
+}
+END_TEST
+
 /* However random bytes are cut, content and flaws are the same; and none of it overflows. */
 START_TEST(random_bytes_decode_alike_in_any_pieces)
 {
@@ -270,6 +288,7 @@ int main(void)
     tcase_add_loop_test(decoding, decoding_is_as_the_table_says_however_it_is_cut, 0,
                         G_N_ELEMENTS(decode_cases));
     tcase_add_test(decoding, random_bytes_decode_alike_in_any_pieces);
+    tcase_add_test(decoding, a_soft_break_waits_for_so_many_blanks);
     tcase_add_test(decoding, concatenated_base64_is_decoded_to_its_end);
     tcase_add_test(decoding, blanks_without_end_are_not_held);
     tcase_add_loop_test(decoding, encodings_are_recognised, 0, G_N_ELEMENTS(encoding_cases));

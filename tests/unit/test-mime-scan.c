@@ -82,6 +82,9 @@ static const Row rows[] = {
      BYTES("From: a@b\rContent-Type: multipart/mixed; boundary=b\r\r--b\rContent-Type: "
            "text/html\r\rx\r--b--\r"),
      "multipart/mixed(text/html)", "line-end-cr delimiter-cr"},
+    {"F-3", "a delimiter behind a CR ends a header",
+     BYTES(HEAD MIXED "--b\r\nX: y\r--b\r\nContent-Type: text/html\r\n\r\nx\r\n--b--\r\n"),
+     "multipart/mixed(text/plain,text/html)", "line-end-cr"},
     {"F-3", "CRs among LFs", BYTES("From: a@b\rContent-Type: text/html\n\nx\n"), "text/html",
      "line-end-cr"},
     {"F-3", "CR inside a value", BYTES("Subject: a\rb\nContent-Type: text/html\n\nx\n"),
@@ -297,7 +300,34 @@ END_TEST
 START_TEST(fields_given_twice_are_flagged)
 {
     check_statement("F-2");
-    ck_assert_uint_eq(mb_tree_part(tree, 0)->encoding, MB_ENCODING_BASE64);
+}
+END_TEST
+
+/* The first that hides content, else the first that is known. */
+START_TEST(of_several_encodings_one_counts)
+{
+#define CTE "Content-Transfer-Encoding: "
+    static const struct {
+        const char *fields;
+        MbEncoding want;
+    } cases[] = {
+        {CTE "7bit\r\n" CTE "base64\r\n", MB_ENCODING_BASE64},
+        {CTE "base64\r\n" CTE "7bit\r\n", MB_ENCODING_BASE64},
+        {CTE "quoted-printable\r\n" CTE "base64\r\n", MB_ENCODING_QP},
+        {CTE "8bit\r\n" CTE "7bit\r\n", MB_ENCODING_8BIT},
+        {CTE "nonsense\r\n" CTE "8bit\r\n", MB_ENCODING_8BIT},
+        {CTE "8bit\r\n" CTE "nonsense\r\n", MB_ENCODING_8BIT},
+        {CTE "nonsense\r\n" CTE "base64\r\n", MB_ENCODING_BASE64},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *mail = g_strdup_printf(HEAD "%s\r\nx", cases[i].fields);
+        MbEncoding got;
+
+        scandump_scan(scan, tree, mail, strlen(mail), 0, NULL);
+        got = mb_tree_part(tree, 0)->encoding;
+        ck_assert_msg(got == cases[i].want, "%s: %s", cases[i].fields, mb_encoding_name(got));
+    }
 }
 END_TEST
 
@@ -402,6 +432,8 @@ START_TEST(bodies_are_where_they_should_be)
     } cases[] = {
         {"plain", HEAD "\r\nhello\r\n", 0, "hello\r\n"},
         {"line end before a delimiter", HEAD MIXED TEXT "--b--\r\n", 1, "hello"},
+        {"blank lines, then a delimiter",
+         HEAD MIXED "--b\r\nContent-Type: message/rfc822\r\n\r\n\r\n\r\n--b--\r\n", 2, ""},
         {"empty body", HEAD MIXED "--b\r\n\r\n--b--\r\n", 1, ""},
         {"no separator", HEAD "hello you\r\nhow are you\r\n", 0, "hello you\r\nhow are you\r\n"},
         {"no separator in a part", HEAD MIXED "--b\r\nhello you\r\n--b--\r\n", 1, "hello you"},
@@ -463,6 +495,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, ordinary_mail_has_its_shape_and_no_defect);
     tcase_add_test(tcase, fields_given_twice_are_flagged);
+    tcase_add_test(tcase, of_several_encodings_one_counts);
     tcase_add_test(tcase, odd_header_lines_are_flagged_and_parsed);
     tcase_add_test(tcase, children_are_found_whatever_the_boundary);
     tcase_add_test(tcase, truncated_and_surrounding_content_is_kept);

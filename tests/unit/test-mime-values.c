@@ -68,6 +68,12 @@ static const Row word_rows[] = {
      EURO " word-split-character@19+15"},
     {"multibyte split, base64", "=?utf-8?B?4oI=?= =?utf-8?B?rA==?=", -1,
      EURO " word-split-character@17+16"},
+    {"four bytes split before the last", "=?utf-8?q?=F0=9F=98?= =?utf-8?q?=80?=", -1,
+     "\xF0\x9F\x98\x80 word-split-character@22+15"},
+    {"four bytes that are whole", "=?utf-8?q?=F0=9F=98=80?= =?utf-8?q?a?=", -1,
+     "\xF0\x9F\x98\x80"
+     "a"},
+    {"a blank before the first word stays", " =?utf-8?q?a?=", -1, " a"},
     {"padded in the middle", "=?utf-8?B?YQ==Yg==?=", -1, "ab base64-padding-inside@12+2"},
     {"unpadded", "=?utf-8?B?YQ?=", -1, "a base64-unpadded@12+0"},
     {"jis split in the middle of nothing", "=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", -1,

@@ -305,6 +305,25 @@ START_TEST(a_header_field_of_any_size_is_shown_up_to_a_limit)
 }
 END_TEST
 
+/* What stands encoded inside a message was never in the mbox as lines of its own. */
+START_TEST(an_mboxs_quoting_is_undone_in_its_own_lines_only)
+{
+    g_autoptr(GString) mail = g_string_new("From a@b Thu Jan  1 00:00:00 1970\nFrom: a@b.example\n"
+                                           "Content-Type: multipart/mixed; boundary=b\n\n"
+                                           "--b\n\n>From outside\n--b\n"
+                                           "Content-Type: message/rfc822\n"
+                                           "Content-Transfer-Encoding: base64\n\n");
+    static const char inner[] = "Subject: in\n\n>From inside\n";
+    g_autofree char *out = NULL;
+
+    append_encoded(mail, inner, strlen(inner));
+    g_string_append(mail, "--b--\n");
+    out = print_mail(mail, MP_FORMAT_TREE, 0, NULL);
+    ck_assert_msg(strstr(out, "│ From outside\n") != NULL, "%s", out);
+    ck_assert_msg(strstr(out, "│ >From inside\n") != NULL, "%s", out);
+}
+END_TEST
+
 START_TEST(main_fields_are_known_in_any_case)
 {
     ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
@@ -342,6 +361,7 @@ int main(void)
     tcase_add_test(tcase, text_is_shown_line_by_line);
     tcase_add_test(tcase, a_message_is_printed_piece_by_piece);
     tcase_add_test(tcase, a_header_field_of_any_size_is_shown_up_to_a_limit);
+    tcase_add_test(tcase, an_mboxs_quoting_is_undone_in_its_own_lines_only);
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);
