@@ -49,9 +49,12 @@ END_TEST
 
 START_TEST(a_quota_of_the_day_pauses_longer_than_a_throttle)
 {
-    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 550, .enhanced = "5.4.5"}), 86400);
-    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 432, .enhanced = "4.3.2"}), 60);
-    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 421, .enhanced = "4.7.28"}), 3600);
+    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 550, .enhanced = (char[]){"5.4.5"}}),
+                      86400);
+    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 432, .enhanced = (char[]){"4.3.2"}}),
+                      60);
+    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 421, .enhanced = (char[]){"4.7.28"}}),
+                      3600);
 }
 END_TEST
 
