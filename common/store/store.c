@@ -84,8 +84,24 @@ static bool create_private(const char *path, GError **error)
     return false;
 }
 
+/* To read a database in WAL mode SQLite writes beside it. Where it may not, and no WAL is there,
+ * nobody else does: the file is read as it stands. The caller frees the name; NULL: no such case.
+ */
+static char *immutable_name(const char *path)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *wal = g_strconcat(path, "-wal", NULL);
+    g_autofree char *escaped = g_uri_escape_string(path, "/", FALSE);
+
+    if (access(folder, W_OK) == 0 || access(wal, F_OK) == 0)
+        return NULL;
+    return g_strdup_printf("file:%s?immutable=1", escaped);
+}
+
 static bool open_file(MbStore *store, MbStoreMode mode, GError **error)
 {
+    g_autofree char *immutable = mode == MB_STORE_READ_ONLY ? immutable_name(store->path) : NULL;
+    const char *name = immutable != NULL ? immutable : store->path;
     int flags = mode == MB_STORE_READ_ONLY ? SQLITE_OPEN_READONLY
                                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
@@ -96,7 +112,8 @@ static bool open_file(MbStore *store, MbStoreMode mode, GError **error)
     }
     if (mode == MB_STORE_CREATE && !create_private(store->path, error))
         return false;
-    if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+    flags |= SQLITE_OPEN_NOMUTEX | (immutable != NULL ? SQLITE_OPEN_URI : 0);
+    if (sqlite3_open_v2(name, &store->db, flags, NULL) != SQLITE_OK) {
         mb_store_set_error(store, error);
         return false;
     }

@@ -219,6 +219,25 @@ expect_exit 65 "$popdump" verify "$T/damaged"
 expect_line "missing: $last" "$T/out"
 expect_exit 0 "$popdump" verify "$archive"
 
+# --- a copy that may only be read ------------------------------------------------------------------
+
+case_begin "a read-only archive is listed, verified and extracted from"
+if need_root "a read-only archive"; then
+    # $T is reached by others; the tool may stand where nobody reaches it.
+    cp "$popdump" "$T/popdump-copy"
+    cp -a "$archive" "$T/read-only"
+    rm -f "$T/read-only/lock"
+    chmod -R a=rX "$T/read-only" "$T/popdump-copy"
+    chmod a+x "$T/popdump-copy"
+    for command in list verify; do
+        expect_exit 0 setpriv --reuid 65534 --clear-groups "$T/popdump-copy" $command "$T/read-only"
+    done
+    expect_line "clean: " "$T/out"
+    expect_exit 0 "$popdump" extract --to "$T/from-read-only" "$T/read-only" 1
+    expect_exit 73 setpriv --reuid 65534 --clear-groups "$T/popdump-copy" seal "$T/read-only"
+    expect_one_line "$T/err"
+fi
+
 # --- the lock, and what is no archive ------------------------------------------------------------
 
 case_begin "a second process is told to wait"
