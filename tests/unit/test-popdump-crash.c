@@ -7,7 +7,9 @@
 #include "verify.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define OPEN_1 "open/000001.tar"
@@ -450,6 +452,131 @@ START_TEST(sums_of_other_peoples_files_are_refused)
 }
 END_TEST
 
+/* Nothing but a rebuild's manifest of a segment that is all damage is as short. */
+START_TEST(empty_files_are_read_as_such)
+{
+    static const char *const names[] = {"seg/000001.manifest.jsonl", "SHA256SUMS"};
+    g_autoptr(GString) text = NULL;
+
+    make_sealed(PD_COMPRESS_GZIP, 1, 2);
+    {
+        g_autofree char *path = pd_test_file(root, names[_i]);
+
+        ck_assert_int_eq(g_unlink(path), 0);
+    }
+    pd_test_append(root, names[_i], "", 0);
+    text = verify();
+    ck_assert(_i == 1 || strstr(text->str, "line 1 does not fit its segment") != NULL);
+    make_sealed(PD_COMPRESS_GZIP, 3, 4);
+}
+END_TEST
+
+/* The segment's file is not the one that was written: whole members, of the same places and
+ * numbers, and not what was archived. */
+START_TEST(another_message_in_its_place_is_no_proof)
+{
+    g_autofree char *other = g_build_filename(folder, "other", NULL);
+    g_autofree char *from = pd_test_file(other, OPEN_1);
+    g_autofree char *to = pd_test_file(root, OPEN_1);
+    uint64_t sequence = 1;
+    bool proven = true;
+    GError *error = NULL;
+
+    {
+        g_autoptr(PdArchive) archive = pd_test_open(root);
+
+        pd_test_add_one(archive, "id", "Subject: a\r\n\r\n", 14);
+        pd_test_commit(archive);
+        ck_assert(pd_archive_prove(archive, &sequence, 1, &proven, &error));
+        ck_assert(proven);
+    }
+    {
+        g_autoptr(PdArchive) archive = pd_test_open(other);
+
+        pd_test_add_one(archive, "id", "Subject: b\r\n\r\n", 14);
+        pd_test_commit(archive);
+    }
+    ck_assert_int_eq(pd_test_size(root, OPEN_1), pd_test_size(other, OPEN_1));
+    ck_assert_int_eq(g_rename(from, to), 0);
+    {
+        g_autoptr(PdArchive) archive = pd_test_open(root);
+
+        ck_assert(pd_archive_prove(archive, &sequence, 1, &proven, &error));
+        ck_assert(!proven);
+    }
+}
+END_TEST
+
+/* The last look counts. */
+START_TEST(a_proof_does_not_outlive_the_message)
+{
+    const uint64_t sequence = 1;
+    bool proven = false;
+    g_autoptr(PdArchive) archive = pd_test_open(root);
+
+    pd_test_add(archive, 1, 1);
+    pd_test_commit(archive);
+    ck_assert(pd_archive_prove(archive, &sequence, 1, &proven, NULL));
+    ck_assert(proven);
+    pd_test_spoil(root, OPEN_1, 1600);
+    ck_assert(pd_archive_prove(archive, &sequence, 1, &proven, NULL));
+    ck_assert(!proven);
+    ck_assert(!pd_archive_intend_delete(archive, &sequence, 1, NULL));
+}
+END_TEST
+
+START_TEST(a_short_sealed_segment_is_told)
+{
+    make_sealed(PD_COMPRESS_NONE, 1, 9);
+    pd_test_truncate(root, "seg/000001.tar", 3000);
+    {
+        g_autoptr(PdArchive) archive = pd_test_open_sized(root, 0, PD_COMPRESS_NONE);
+        g_autoptr(GPtrArray) lost = pd_archive_lost(archive);
+
+        ck_assert_uint_ge(pd_archive_recovery(archive)->lost, 5);
+        ck_assert_uint_eq(lost->len, pd_archive_recovery(archive)->lost);
+        ck_assert_int_eq(pd_test_size(root, "seg/000001.tar"), 3000);
+    }
+}
+END_TEST
+
+/* The disk is full within a message: what is in open/ ends with a whole one. */
+START_TEST(a_failed_write_leaves_no_half_message)
+{
+    struct rlimit before;
+    struct rlimit limit;
+    off_t whole = 0;
+
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    {
+        g_autoptr(PdArchive) archive = pd_test_open(root);
+
+        if (_i == 1) {
+            pd_test_add(archive, 1, 3);
+            pd_test_commit(archive);
+            whole = pd_test_size(root, OPEN_1);
+        }
+        pd_test_add(archive, 4, 9);
+        limit.rlim_cur = (rlim_t)whole + 1800;
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        ck_assert(!pd_archive_commit(archive, NULL));
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    }
+    if (_i == 1)
+        ck_assert_int_eq(pd_test_size(root, OPEN_1), whole);
+    else
+        ck_assert(!exists(OPEN_1));
+    {
+        g_autoptr(PdArchive) archive = pd_test_open(root);
+
+        ck_assert_uint_eq(pd_archive_messages(archive), _i == 1 ? 3 : 0);
+    }
+    check_clean();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("popdump-crash");
@@ -469,6 +596,11 @@ int main(void)
     tcase_add_test(tests, numbers_are_never_given_twice);
     tcase_add_test(tests, what_waits_for_its_commit_is_one_note);
     tcase_add_test(tests, sums_of_other_peoples_files_are_refused);
+    tcase_add_loop_test(tests, empty_files_are_read_as_such, 0, 2);
+    tcase_add_test(tests, another_message_in_its_place_is_no_proof);
+    tcase_add_test(tests, a_proof_does_not_outlive_the_message);
+    tcase_add_test(tests, a_short_sealed_segment_is_told);
+    tcase_add_loop_test(tests, a_failed_write_leaves_no_half_message, 0, 2);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

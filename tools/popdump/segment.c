@@ -17,6 +17,8 @@ struct PdSegment {
     char *path;
     int descriptor;
     uint64_t written;
+    uint64_t member_end; /* of the last complete one, handed over or not */
+    uint64_t whole;      /* up to here the file holds whole members */
     GString *buffer;
     bool new_name; /* the folder is still to be synced */
 };
@@ -53,7 +55,7 @@ PdSegment *pd_segment_open(const char *root, guint32 number, uint64_t length, GE
         lseek(segment->descriptor, (off_t)length, SEEK_SET) < 0)
         failed(segment, "cannot cut to its last whole message", error);
     else {
-        segment->written = length;
+        segment->written = segment->member_end = segment->whole = length;
         return g_steal_pointer(&segment);
     }
     return NULL;
@@ -86,15 +88,29 @@ const char *pd_segment_path(const PdSegment *segment)
     return segment->path;
 }
 
+/* After a failed write: any tar is to read what is there. Recovery does without, where it fails. */
+static void cut_back(const PdSegment *segment)
+{
+    if (segment->whole == 0)
+        unlink(segment->path);
+    else if (ftruncate(segment->descriptor, (off_t)segment->whole) != 0)
+        return;
+}
+
 static bool write_out(PdSegment *segment, const void *bytes, size_t length, GError **error)
 {
     if (length == 0)
         return true;
     if (segment->descriptor < 0 && !open_file(segment, error))
         return false;
-    if (!mb_file_write_all(segment->descriptor, bytes, length))
-        return failed(segment, "cannot write", error);
+    if (!mb_file_write_all(segment->descriptor, bytes, length)) {
+        failed(segment, "cannot write", error);
+        cut_back(segment);
+        return false;
+    }
     segment->written += length;
+    if (segment->member_end <= segment->written)
+        segment->whole = segment->member_end;
     return true;
 }
 
@@ -118,6 +134,7 @@ bool pd_segment_append(PdSegment *segment, const void *bytes, size_t length, GEr
 
 bool pd_segment_end_member(PdSegment *segment, GError **error)
 {
+    segment->member_end = pd_segment_length(segment);
     return segment->buffer->len < BUFFER_SIZE || flush(segment, error);
 }
 

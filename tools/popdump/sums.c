@@ -50,6 +50,7 @@ static GHashTable *read_sums(const char *root, GPtrArray *strange, GError **erro
     g_autoptr(GBytes) bytes = NULL;
     g_auto(GStrv) lines = NULL;
     g_autofree char *text = NULL;
+    const char *content;
     gsize length;
 
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
@@ -57,7 +58,8 @@ static GHashTable *read_sums(const char *root, GPtrArray *strange, GError **erro
     bytes = mb_file_read(path, SUMS_MAX, error);
     if (bytes == NULL)
         return NULL;
-    text = g_strndup(g_bytes_get_data(bytes, &length), g_bytes_get_size(bytes));
+    content = g_bytes_get_data(bytes, &length);
+    text = g_strndup(content != NULL ? content : "", length);
     lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
         if (is_sum(*line))

@@ -99,7 +99,7 @@ static bool compare_manifest(PdVerify *verify, const char *name, GBytes *bytes, 
 {
     gsize length;
     const char *have = g_bytes_get_data(bytes, &length);
-    g_autofree char *text = g_strndup(have, length);
+    g_autofree char *text = g_strndup(have != NULL ? have : "", length);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     g_auto(GStrv) wanted = g_strsplit(want, "\n", -1);
     guint count = g_strv_length(lines);
