@@ -437,6 +437,29 @@ delete_day "an id listed twice is never deleted by" uidl-twice 0 "1 deleted from
 expect_line "DELE 3" "$T/server.log"
 end_delete_day
 
+case_begin "an id that was archived once and is listed twice now is no identity"
+rm -rf "$T/archive"
+start_hostile uidl-once
+expect_exit 0 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off
+stop_hostile
+start_hostile uidl-twice
+expect_exit 0 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off --delete --dry-run
+expect_line "message 3 (id3) would be deleted" "$T/out"
+expect_no_line "(same)" "$T/out"
+stop_hostile
+
+case_begin "nor is one that was listed twice, when one copy is left"
+rm -rf "$T/archive"
+start_hostile uidl-twice
+expect_exit 0 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off
+stop_hostile
+start_hostile uidl-once
+expect_exit 0 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off --delete
+expect_line "DELE 3" "$T/server.log"
+expect_no_line "DELE 1" "$T/server.log"
+expect_no_line "not deleted" "$T/err"
+end_delete_day
+
 delete_day "QUIT's answer is lost" quit-lost 75 "connection lost" 3
 expect_no_line "deleted from the server" "$T/out"
 expect_exit 0 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off --delete

@@ -244,6 +244,7 @@ SCENARIOS = {
     "uidl-path": {"uidl": say(b"+OK\r\n1 ../../etc/x\r\n2 /etc/passwd\r\n3 ..\r\n.\r\n")},
     "uidl-escape": {"uidl": say(b"+OK\r\n1 a\033[31mb\r\n2 id2\r\n3 c\0d\r\n.\r\n")},
     "uidl-long": {"uidl": say(b"+OK\r\n1 " + b"x" * 65536 + b"\r\n2 id2\r\n3 id3\r\n.\r\n")},
+    "uidl-once": {"uidl": say(b"+OK\r\n1 same\r\n2 id2\r\n3 id3\r\n.\r\n")},
     "uidl-twice": {"uidl": say(b"+OK\r\n1 same\r\n2 same\r\n3 id3\r\n.\r\n")},
     "uidl-numbers": {"uidl": say(b"+OK\r\n0 a\r\n1 id1\r\n2 id2\r\n3 id3\r\n99 b\r\n"
                                  b"4294967297 c\r\n.\r\n")},
