@@ -324,6 +324,40 @@ START_TEST(an_mboxs_quoting_is_undone_in_its_own_lines_only)
 }
 END_TEST
 
+START_TEST(what_content_length_holds_together_was_never_quoted)
+{
+    static const char line[] = "From a@b Thu Jan  1 00:00:00 1970\n";
+    g_autofree char *body = g_strdup_printf(">From kept\n\n%s\nx\n", line);
+    g_autoptr(GString) mail = g_string_new(NULL);
+    g_autofree char *out = NULL;
+
+    g_string_printf(mail, "%sContent-Length: %zu\n\n%s", line, strlen(body), body);
+    out = print_mail(mail, MP_FORMAT_TREE, 0, NULL);
+    ck_assert_msg(strstr(out, "│ >From kept\n") != NULL, "%s", out);
+}
+END_TEST
+
+START_TEST(only_what_weighs_counts_as_an_encoding_error)
+{
+    static const struct {
+        const char *content, *want;
+    } cases[] = {
+        {"aGVsbG8=", "\"errors\":0"},
+        {"aGVsbG8", "\"errors\":0"}, /* unpadded: info */
+        {"aGV*sbG8=", "\"errors\":1"},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) mail = g_string_new("Content-Transfer-Encoding: base64\n\n");
+        g_autofree char *out = NULL;
+
+        g_string_append(mail, cases[i].content);
+        out = print_mail(mail, MP_FORMAT_JSON, 0, NULL);
+        ck_assert_msg(strstr(out, cases[i].want) != NULL, "%s: %s", cases[i].content, out);
+    }
+}
+END_TEST
+
 START_TEST(main_fields_are_known_in_any_case)
 {
     ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
@@ -362,6 +396,8 @@ int main(void)
     tcase_add_test(tcase, a_message_is_printed_piece_by_piece);
     tcase_add_test(tcase, a_header_field_of_any_size_is_shown_up_to_a_limit);
     tcase_add_test(tcase, an_mboxs_quoting_is_undone_in_its_own_lines_only);
+    tcase_add_test(tcase, what_content_length_holds_together_was_never_quoted);
+    tcase_add_test(tcase, only_what_weighs_counts_as_an_encoding_error);
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);

@@ -177,6 +177,13 @@ static const MboxCase mbox_cases[] = {
      F1 "Content-Length: 43\n\nx\n\n" F1 "Q: 3\n\n\n\n\n" F1 "S: 2\n\ny\n",
      "#1{Content-Length: 43||x||"
      "From a@b" DATE "|Q: 3||} #2{S: 2||y|} "},
+    {"near a From_ line, with a quoted one behind it",
+     F1 "S: 1\n\nx\n\nFrom y\n>From c" DATE "\nS: 2\n\ny\n",
+     "#1{S: 1||x|} #2{>From c" DATE "|S: 2||y|} "},
+    {"dated, but inside a paragraph and without a header",
+     F1 "S: 1\n\nx\nFrom b" DATE "\nand so on\n", "#1{S: 1||x|From b" DATE "|and so on|} "},
+    {"content-length leads into a line", F1 "Content-Length: 47\n\nx\n\n" F1 "S: 2\n\nsee " F1,
+     "#1{Content-Length: 47||x|} #2{S: 2||see From a@b" DATE "|} "},
     {"content-length short", F1 "Content-Length: 1\n\nxyz\n\n" F1 "S: 2\n\ny\n",
      "#1{Content-Length: 1||xyz|} #2{S: 2||y|} "},
     {"content-length long", F1 "Content-Length: 50\n\nxyz\n\n" F1 "S: 2\n\ny\n",
@@ -285,6 +292,35 @@ START_TEST(long_messages_are_streamed)
     ck_assert_uint_eq(index, want->len);
     ck_assert_uint_gt(streams, 5);
     ck_assert_uint_eq(mb_source_bytes_in(source), box->len);
+}
+END_TEST
+
+/* By it lines that begin with ">From " are read. */
+START_TEST(content_length_tells_the_dialect)
+{
+    static const struct {
+        const char *name, *text;
+        MbMboxDialect want;
+    } cases[] = {
+        {"none", F1 "S: 1\n\nx\n\n" F1 "S: 2\n\ny\n", MB_MBOX_RD},
+        {"right", F1 "Content-Length: 2\n\nx\n\n" F1 "S: 2\n\ny\n", MB_MBOX_CL},
+        {"right, at the end", F1 "Content-Length: 2\n\nx\n", MB_MBOX_CL},
+        {"wrong", F1 "Content-Length: 1\n\nxyz\n\n" F1 "S: 2\n\ny\n", MB_MBOX_RD},
+        {"over a From_ line", F1 "Content-Length: 37\n\nx\n\n" F1 "\n" F1 "S: 2\n\ny\n",
+         MB_MBOX_CL2},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = put_file("box", cases[i].text, -1);
+        g_autoptr(MbSource) source = mb_source_open(path, NULL, NULL);
+        const MbItem *item;
+
+        ck_assert_ptr_nonnull(source);
+        ck_assert_int_eq(mb_source_next(source, &item, NULL), MB_NEXT);
+        ck_assert_msg(item->dialect == cases[i].want, "%s: %s", cases[i].name,
+                      mb_mbox_dialect_name(item->dialect));
+        ck_assert_int_eq(item->from_inside, cases[i].want == MB_MBOX_CL2);
+    }
 }
 END_TEST
 
@@ -627,6 +663,7 @@ int main(void)
     tcase_add_loop_test(boxes, an_mbox_gives_every_message_once, 0, G_N_ELEMENTS(mbox_cases));
     tcase_add_loop_test(boxes, a_pipe_gives_what_a_file_gives, 0, G_N_ELEMENTS(mbox_cases));
     tcase_add_test(boxes, long_messages_are_streamed);
+    tcase_add_test(boxes, content_length_tells_the_dialect);
     tcase_add_test(boxes, a_huge_content_length_behind_a_huge_header_is_not_believed);
     tcase_add_test(boxes, random_boxes_are_covered);
     tcase_add_test(boxes, quoted_from_lines_are_unquoted_as_the_dialect_says);
