@@ -19,10 +19,12 @@ static bool is_attribute_char(char c)
     return is_token_char(c) && strchr("*'%", c) == NULL;
 }
 
-static bool is_token(const char *value, size_t length)
+/* Whether a value may go without quotes. The three of RFC 2231 may by RFC 2045, but readers take a
+ * bare `a'b.txt` for a charset. */
+static bool is_plain_token(const char *value, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (!is_token_char(value[i]))
+        if (!is_attribute_char(value[i]))
             return false;
     }
     return length > 0;
@@ -143,7 +145,7 @@ size_t mb_params_encode(const char *name, const char *value, size_t length, size
     }
     if (extended)
         put_percent(piece, text, clean_length);
-    else if (is_token(text, clean_length))
+    else if (is_plain_token(text, clean_length))
         g_string_append_len(piece, text, (gssize)clean_length);
     else
         put_quoted(piece, text, clean_length);

@@ -399,6 +399,8 @@ static const TextCase filename_cases[] = {
     {"token", "report.pdf", "; filename=report.pdf"},
     {"blank", "my report.pdf", "; filename=\"my report.pdf\""},
     {"quotes and backslash", "a\"b\\c", "; filename=\"a\\\"b\\\\c\""},
+    {"apostrophe", "a'b.txt", "; filename=\"a'b.txt\""},
+    {"percent and star", "50%*.txt", "; filename=\"50%*.txt\""},
     {"umlaut", "\xC3\xA4 b.pdf", "; filename*=UTF-8''%C3%A4%20b.pdf"},
     {"question mark", "what?.txt", "; filename=\"what?.txt\""},
     {"looks encoded", "=?x?.txt", "; filename*=UTF-8''%3D%3Fx%3F.txt"},
