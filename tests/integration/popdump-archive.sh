@@ -219,6 +219,16 @@ expect_exit 65 "$popdump" verify "$T/damaged"
 expect_line "missing: $last" "$T/out"
 expect_exit 0 "$popdump" verify "$archive"
 
+case_begin "a full standard output is told"
+to_full()
+{
+    "$popdump" "$1" "$archive" >/dev/full
+}
+for command in list verify; do
+    expect_exit 74 to_full $command
+    expect_line "standard output: cannot write" "$T/err"
+done
+
 # --- a copy that may only be read ------------------------------------------------------------------
 
 case_begin "a read-only archive is listed, verified and extracted from"

@@ -458,7 +458,8 @@ expect_exit 0 fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off --delete
 expect_line "DELE 3" "$T/server.log"
 expect_no_line "DELE 1" "$T/server.log"
 expect_no_line "not deleted" "$T/err"
-end_delete_day
+check_archive 4
+stop_hostile
 
 delete_day "QUIT's answer is lost" quit-lost 75 "connection lost" 3
 expect_no_line "deleted from the server" "$T/out"

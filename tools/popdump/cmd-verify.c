@@ -118,7 +118,9 @@ int pd_verify_main(int argc, char **argv)
     g_string_free(printer.line, TRUE);
     if (!good)
         return mb_log_fail(error);
-    if (fflush(stdout) != 0)
+    if (ferror(stdout) || fflush(stdout) != 0) {
+        mb_log_error("standard output: cannot write");
         return MB_EXIT_IO;
+    }
     return problems(&summary) == 0 ? MB_EXIT_OK : MB_EXIT_DATA;
 }
