@@ -206,7 +206,7 @@ static const struct {
 
 static void pretend_reboot(void)
 {
-    static const char *const none[] = {"", "", NULL};
+    static const char *const none[] = {"", NULL};
     MbStore *store = mb_store_open(path, MB_STORE_CREATE, 0x6d6d6c31, none, NULL);
 
     ck_assert_ptr_nonnull(store);

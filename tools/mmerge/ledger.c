@@ -15,14 +15,14 @@
 MB_DEFINE_QUARK(mm_ledger_error)
 
 /* row.number: the spreadsheet's, -1 when the row is gone from the CSV. row.id is its place in the
- * marks, so it is never used twice. entry.claims counts the row's claims; entry.tries the attempts
- * in entry.run. */
+ * marks, so it is never used twice. row.key is what Message-ID is made of, row.match what --key
+ * says today. entry.claims counts the row's claims; entry.tries the attempts in entry.run. */
 static const char *const migrations[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;"
     "CREATE TABLE run (id INTEGER PRIMARY KEY AUTOINCREMENT, started INTEGER NOT NULL,"
     " ended INTEGER, boot TEXT NOT NULL, pid INTEGER NOT NULL);"
     "CREATE TABLE row (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL, key TEXT,"
-    " digest BLOB NOT NULL, ordinal INTEGER NOT NULL);"
+    " match TEXT, digest BLOB NOT NULL, ordinal INTEGER NOT NULL);"
     "CREATE INDEX row_number ON row (number);"
     "CREATE TABLE entry (row INTEGER NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT NULL,"
     " state INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
@@ -30,8 +30,6 @@ static const char *const migrations[] = {
     " claims INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0,"
     " updated INTEGER NOT NULL DEFAULT 0, code INTEGER NOT NULL DEFAULT 0,"
     " address TEXT NOT NULL, reply TEXT, PRIMARY KEY (row, n)) WITHOUT ROWID",
-    /* row.key is what Message-ID is made of, row.match what --key says today. */
-    "ALTER TABLE row ADD COLUMN match TEXT; UPDATE row SET match = key",
     NULL,
 };
 
