@@ -469,23 +469,6 @@ START_TEST(bodies_are_where_they_should_be)
 }
 END_TEST
 
-START_TEST(framing_of_the_source_is_accounted_for)
-{
-    uint64_t sums[MB_BYTES_KINDS] = {0};
-    const char *bytes = "From x\n" HEAD "\r\nhello\r\n\n";
-
-    mb_scan_begin(scan, tree, NULL);
-    mb_scan_framing(scan, 7);
-    mb_scan_push(scan, bytes + 7, strlen(bytes) - 8);
-    mb_scan_finish(scan, 1);
-    mb_tree_account(tree, 0, sums);
-    ck_assert_uint_eq(sums[MB_BYTES_FRAMING], 8);
-    ck_assert_uint_eq(sums[MB_BYTES_BODY], 7);
-    ck_assert_uint_eq(mb_tree_part(tree, 0)->header.offset, 7);
-    ck_assert_ptr_null(scandump_imbalance(tree, 0, strlen(bytes)));
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("mime-scan");
@@ -503,7 +486,6 @@ int main(void)
     tcase_add_test(tcase, any_cut_gives_the_same_tree);
     tcase_add_loop_test(tcase, a_line_without_colon_of_any_length_loses_nothing, 0, 3);
     tcase_add_test(tcase, bodies_are_where_they_should_be);
-    tcase_add_test(tcase, framing_of_the_source_is_accounted_for);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -362,6 +362,23 @@ START_TEST(defects_have_codes_texts_and_an_end)
 }
 END_TEST
 
+START_TEST(framing_of_the_source_is_accounted_for)
+{
+    uint64_t sums[MB_BYTES_KINDS] = {0};
+    const char *bytes = "From x\nFrom: a@b.example\r\n\r\nhello\r\n\n";
+
+    mb_scan_begin(scan, tree, NULL);
+    mb_scan_framing(scan, 7);
+    mb_scan_push(scan, bytes + 7, strlen(bytes) - 8);
+    mb_scan_finish(scan, 1);
+    mb_tree_account(tree, 0, sums);
+    ck_assert_uint_eq(sums[MB_BYTES_FRAMING], 8);
+    ck_assert_uint_eq(sums[MB_BYTES_BODY], 7);
+    ck_assert_uint_eq(mb_tree_part(tree, 0)->header.offset, 7);
+    ck_assert_ptr_null(scandump_imbalance(tree, 0, strlen(bytes)));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mime-tree");
@@ -375,6 +392,7 @@ int main(void)
     tcase_add_test(tcase, content_is_decoded_from_a_buffer_or_a_reader);
     tcase_add_test(tcase, the_ranges_are_the_file);
     tcase_add_test(tcase, encoded_messages_open_in_a_space_of_their_own);
+    tcase_add_test(tcase, framing_of_the_source_is_accounted_for);
     tcase_add_test(tcase, work_is_linear);
     tcase_add_test(tcase, limits_degrade_and_are_reported);
     tcase_add_test(tcase, deep_nesting_needs_no_stack);
