@@ -66,6 +66,11 @@ static const Row rows[] = {
      "no-header"},
     {"", "nothing", BYTES(""), "text/plain", "no-header"},
 
+    {"F-7", "From_ line of an embedded message",
+     BYTES(HEAD "Content-Type: message/rfc822\r\n\r\nFrom a@b Thu Jan  1 00:00:00 1970\r\n"
+                "Content-Type: text/html\r\n\r\nx"),
+     "message/rfc822(text/html)", "from-line"},
+
     {"F-2", "two types, the composite one counts",
      BYTES(HEAD "Content-Type: text/plain\r\n" MIXED TEXT "--b--\r\n"),
      "multipart/mixed(text/plain)", "type-twice"},
@@ -450,6 +455,8 @@ START_TEST(bodies_are_where_they_should_be)
         {"no header, one line", "hello you\r\n\r\nNote: x\r\n", 0, "hello you\r\n\r\nNote: x\r\n"},
         {"no header, blank line first", "\r\nhello you\r\n", 0, "hello you\r\n"},
         {"preamble", HEAD MIXED "see below\r\n" TEXT "--b--\r\n", 1, "see below\r\n"},
+        {"a second end delimiter is epilogue", HEAD MIXED TEXT "--b--\r\nbye\r\n--b--\r\n", 2,
+         "bye\r\n--b--\r\n"},
         {"epilogue", HEAD MIXED TEXT "--b--\r\nbye\r\n", 2, "bye\r\n"},
     };
     g_autoptr(GByteArray) scratch = g_byte_array_new();

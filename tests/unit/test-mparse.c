@@ -42,6 +42,8 @@ static void count_drained(void *data, GString *out)
     g_string_truncate(out, 0);
 }
 
+static guint32 walk_depth; /* of the containers that print_mail()'s mail lies in */
+
 /* Writes the mail to a file and gives what the format makes of it; `limits` may be NULL. */
 static char *print_mail(const GString *mail, MpFormat format, size_t buffer_max,
                         const MbLimits *limits)
@@ -69,7 +71,7 @@ static char *print_mail(const GString *mail, MpFormat format, size_t buffer_max,
     printer->drain = drain_data != NULL ? count_drained : NULL;
     printer->drain_data = drain_data;
     while (mb_source_next(source, &item, &error) == MB_NEXT) {
-        ck_assert(mp_walk_item(walk, source, item, 0, &message, &error));
+        ck_assert(mp_walk_item(walk, source, item, walk_depth, &message, &error));
         printer->message(printer, &message, out);
     }
     ck_assert_ptr_null(error);
@@ -358,6 +360,29 @@ START_TEST(only_what_weighs_counts_as_an_encoding_error)
 }
 END_TEST
 
+START_TEST(the_containers_around_a_message_count_as_depth)
+{
+    static const struct {
+        guint32 around;
+        bool is_open;
+    } cases[] = {{0, true}, {7, true}, {8, false}, {9, false}};
+    const MbLimits limits = {10, 100, 100, 100, 1000000, 1000};
+    g_autoptr(GString) mail = nested_mail(100);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *out = NULL;
+
+        walk_depth = cases[i].around;
+        out = print_mail(mail, MP_FORMAT_JSON, 0, &limits);
+        walk_depth = 0;
+        ck_assert_msg((strstr(out, "limit-depth") == NULL) == cases[i].is_open, "%u around: %s",
+                      cases[i].around, out);
+        ck_assert_msg((strstr(out, "message/rfc822(application/") != NULL) == cases[i].is_open,
+                      "%u around: %s", cases[i].around, out);
+    }
+}
+END_TEST
+
 START_TEST(main_fields_are_known_in_any_case)
 {
     ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
@@ -398,6 +423,7 @@ int main(void)
     tcase_add_test(tcase, an_mboxs_quoting_is_undone_in_its_own_lines_only);
     tcase_add_test(tcase, what_content_length_holds_together_was_never_quoted);
     tcase_add_test(tcase, only_what_weighs_counts_as_an_encoding_error);
+    tcase_add_test(tcase, the_containers_around_a_message_count_as_depth);
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);
