@@ -129,6 +129,7 @@ static const Row type_rows[] = {
     {"no semicolon behind quotes", "a/b; n=\"1\" m=2", -1, "a/b n=1 m=2 param-no-semicolon@11+0"},
     {"text behind quotes", "a/b; n=\"1\"xyz; m=2", -1, "a/b n=1 m=2 param-after-quotes@10+3"},
     {"quotes not closed", "a/b; n=\"1; m=2", -1, "a/b n=1 m=2 param-unclosed@7+7"},
+    {"parenthesis escaped in a comment", "a/b; (c\\) m=2; d) n=1", -1, "a/b n=1"},
     {"comment not closed", "a/b; n=1 (m=2", -1, "a/b n=1 comment-unclosed@9+4"},
     {"name alone", "a/b; n; m=2", -1, "a/b m=2 param-malformed@5+1"},
     {"duplicate", "a/b; n=1; n=2", -1, "a/b n=1 n=2 param-duplicate@10+3"},
