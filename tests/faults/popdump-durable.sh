@@ -19,7 +19,7 @@ traced()
     shift
     # Leak checking does not work under ptrace.
     ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" expect_exit 0 strace -f -y -s 300 -o "$T/trace" \
-        -e trace=write,fsync,fdatasync,ftruncate,rename,unlink "$@"
+        -e trace=openat,write,fsync,fdatasync,ftruncate,rename,unlink "$@"
     expect_exit 0 "$MB_PYTHON" "$MB_SOURCE/tests/support/durable-order.py" "$T/trace" "${kinds[@]}"
 }
 

@@ -42,7 +42,14 @@ class Order:
         if self.folders & {os.path.dirname(path)}:
             sys.exit("removed before a sync of the folder: %s" % path)
 
+    def create(self, path):
+        if FILES.search(path):
+            self.folders.add(os.path.dirname(path))
+
     def take(self, line):
+        made = re.match(r'\d+ +openat\([^"]*"([^"]*)", \S*O_CREAT\|O_TRUNC\S*, \d+\) += \d', line)
+        if made:
+            self.create(made.group(1))
         match = re.match(r"\d+ +(\w+)\((.*)\) += 0$", line) or re.match(r"\d+ +(write)\((.*)", line)
         if not match:
             return
