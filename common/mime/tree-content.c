@@ -163,11 +163,59 @@ static bool run(Pipe *pipe, MbTree *tree, uint32_t space, MbRange body)
     return true;
 }
 
+static gint by_offset(gconstpointer left, gconstpointer right)
+{
+    const MbFlaw *a = *(const MbFlaw *const *)left;
+    const MbFlaw *b = *(const MbFlaw *const *)right;
+
+    return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+/* Flaws stand where the filter left their bytes; here they move to where those stand in the body.
+ * What the filter gives for one byte are the last bytes that it was given. */
+static void place_flaws(const MbTreeFilter *filter, MbTree *tree, uint32_t space, MbRange body,
+                        MbFlaws *flaws)
+{
+    g_autoptr(GPtrArray) order = g_ptr_array_new();
+    g_autoptr(GByteArray) scratch = g_byte_array_new();
+    uint8_t out[1 + MB_TREE_FILTER_ROOM];
+    const uint8_t *bytes = NULL;
+    uint64_t given = 0;
+    guint next = 0;
+
+    for (size_t i = 0; i < mb_flaws_count(flaws); i++)
+        g_ptr_array_add(order, &g_array_index(flaws->list, MbFlaw, i));
+    g_ptr_array_sort(order, by_offset);
+    filter->begin(filter->data);
+    for (uint64_t at = 0; at < body.length && next < order->len; at++) {
+        MbRange piece = {body.offset + at, MIN(body.length - at, CHUNK)};
+
+        if (at % CHUNK == 0)
+            bytes = mb_tree_bytes(tree, space, piece, scratch);
+        if (bytes == NULL)
+            return;
+        given += filter->push(filter->data, bytes + at % CHUNK, 1, out);
+        for (; next < order->len; next++) {
+            MbFlaw *flaw = g_ptr_array_index(order, next);
+
+            if (flaw->offset >= given)
+                break;
+            flaw->offset = at - (given - 1 - flaw->offset);
+        }
+    }
+    for (; next < order->len; next++) {
+        MbFlaw *flaw = g_ptr_array_index(order, next);
+
+        flaw->offset = body.length - MIN(body.length, flaw->length);
+    }
+}
+
 bool mb_tree_decode(MbTree *tree, uint32_t index, MbTreeSink sink, void *data, MbFlaws *flaws)
 {
     MbPart part = tree->parts.items[index];
     g_autoptr(GByteArray) filtered = g_byte_array_new();
     g_autoptr(GByteArray) decoded = g_byte_array_new();
+    bool done;
     Pipe pipe = {.sink = sink, .data = data, .filtered = filtered, .decoded = decoded};
 
     mb_decoder_init(&pipe.decoder,
@@ -176,5 +224,8 @@ bool mb_tree_decode(MbTree *tree, uint32_t index, MbTreeSink sink, void *data, M
         pipe.filter = &tree->filter;
         pipe.filter->begin(pipe.filter->data);
     }
-    return run(&pipe, tree, part.space, part.body);
+    done = run(&pipe, tree, part.space, part.body);
+    if (pipe.filter != NULL && flaws != NULL && mb_flaws_count(flaws) > 0)
+        place_flaws(pipe.filter, tree, part.space, part.body, flaws);
+    return done;
 }

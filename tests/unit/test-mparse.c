@@ -383,6 +383,22 @@ START_TEST(the_containers_around_a_message_count_as_depth)
 }
 END_TEST
 
+START_TEST(defects_behind_quoted_lines_stand_where_they_are)
+{
+    g_autoptr(GString) mail = g_string_new("From a@b Thu Jan  1 00:00:00 1970\n"
+                                           "Content-Transfer-Encoding: quoted-printable\n\n");
+    g_autofree char *out = NULL;
+    g_autofree char *want = NULL;
+
+    for (size_t i = 0; i < 20000; i++)
+        g_string_append(mail, ">From x\n");
+    want = g_strdup_printf("qp-bad-escape at %zu: ", mail->len + 1);
+    g_string_append(mail, "a=ZZ\n>From y\n");
+    out = print_mail(mail, MP_FORMAT_TREE, 0, NULL);
+    ck_assert_msg(strstr(out, want) != NULL, "%s %.300s", want, out);
+}
+END_TEST
+
 START_TEST(main_fields_are_known_in_any_case)
 {
     ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
@@ -424,6 +440,7 @@ int main(void)
     tcase_add_test(tcase, what_content_length_holds_together_was_never_quoted);
     tcase_add_test(tcase, only_what_weighs_counts_as_an_encoding_error);
     tcase_add_test(tcase, the_containers_around_a_message_count_as_depth);
+    tcase_add_test(tcase, defects_behind_quoted_lines_stand_where_they_are);
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);

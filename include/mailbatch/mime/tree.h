@@ -216,8 +216,8 @@ uint32_t mb_tree_find_field(MbTree *tree, uint32_t part, const char *name, uint3
 typedef bool (*MbTreeSink)(void *data, const void *bytes, size_t length);
 
 /* The decoded content of a leaf (or pseudo-part), or the bytes of a container's body, in pieces of
- * at most some hundred KiB. `flaws` (may be NULL) have offsets within what the filter gave. False
- * when the sink said so or the bytes cannot be read. */
+ * at most some hundred KiB. `flaws` (may be NULL, must be empty) have offsets within the
+ * body as it stands. False when the sink said so or the bytes cannot be read. */
 bool mb_tree_decode(MbTree *tree, uint32_t part, MbTreeSink sink, void *data, MbFlaws *flaws);
 
 /* Segments ------------------------------------------------------------------------------------ */
