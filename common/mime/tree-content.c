@@ -210,6 +210,14 @@ static void place_flaws(const MbTreeFilter *filter, MbTree *tree, uint32_t space
     }
 }
 
+void mb_tree_place_flaws(MbTree *tree, uint32_t part, MbFlaws *flaws)
+{
+    MbPart at = tree->parts.items[part];
+
+    if (at.space == 0 && tree->filter.push != NULL && mb_flaws_count(flaws) > 0)
+        place_flaws(&tree->filter, tree, at.space, at.body, flaws);
+}
+
 bool mb_tree_decode(MbTree *tree, uint32_t index, MbTreeSink sink, void *data, MbFlaws *flaws)
 {
     MbPart part = tree->parts.items[index];
@@ -225,7 +233,7 @@ bool mb_tree_decode(MbTree *tree, uint32_t index, MbTreeSink sink, void *data, M
         pipe.filter->begin(pipe.filter->data);
     }
     done = run(&pipe, tree, part.space, part.body);
-    if (pipe.filter != NULL && flaws != NULL && mb_flaws_count(flaws) > 0)
-        place_flaws(pipe.filter, tree, part.space, part.body, flaws);
+    if (flaws != NULL)
+        mb_tree_place_flaws(tree, index, flaws);
     return done;
 }

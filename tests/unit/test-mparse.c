@@ -399,6 +399,20 @@ START_TEST(defects_behind_quoted_lines_stand_where_they_are)
 }
 END_TEST
 
+START_TEST(a_charset_behind_quoted_lines_is_wrong_where_it_is)
+{
+    g_autoptr(GString) mail = g_string_new("From a@b Thu Jan  1 00:00:00 1970\n"
+                                           "Content-Type: text/plain; charset=utf-8\n\n"
+                                           ">From x\n>From y\n");
+    g_autofree char *want = g_strdup_printf("charset-lie at %zu: ", mail->len + 1);
+    g_autofree char *out = NULL;
+
+    g_string_append(mail, "a\xFCz\n");
+    out = print_mail(mail, MP_FORMAT_TREE, 0, NULL);
+    ck_assert_msg(strstr(out, want) != NULL, "%s %.300s", want, out);
+}
+END_TEST
+
 START_TEST(main_fields_are_known_in_any_case)
 {
     ck_assert(mp_is_main_field((const uint8_t *)"SUBJECT", 7));
@@ -441,6 +455,7 @@ int main(void)
     tcase_add_test(tcase, only_what_weighs_counts_as_an_encoding_error);
     tcase_add_test(tcase, the_containers_around_a_message_count_as_depth);
     tcase_add_test(tcase, defects_behind_quoted_lines_stand_where_they_are);
+    tcase_add_test(tcase, a_charset_behind_quoted_lines_is_wrong_where_it_is);
     tcase_add_test(tcase, main_fields_are_known_in_any_case);
     tcase_add_test(tcase, the_manual_lists_every_defect);
     suite_add_tcase(suite, tcase);

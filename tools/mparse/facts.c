@@ -130,6 +130,7 @@ static void report_charset(MpFacts *facts, MbTree *tree, uint32_t part)
     const MbPart at = *mb_tree_part(tree, part);
 
     if (mb_encoding_is_identity(at.encoding)) {
+        mb_tree_place_flaws(tree, part, &facts->charset_flaws);
         mb_tree_add_flaws(tree, part, at.body.offset, &facts->charset_flaws);
         return;
     }

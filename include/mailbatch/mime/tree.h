@@ -220,6 +220,10 @@ typedef bool (*MbTreeSink)(void *data, const void *bytes, size_t length);
  * body as it stands. False when the sink said so or the bytes cannot be read. */
 bool mb_tree_decode(MbTree *tree, uint32_t part, MbTreeSink sink, void *data, MbFlaws *flaws);
 
+/* Flaws that somebody found in the content of a part that is not encoded: their offsets, which
+ * count from the content's start, become those within the body as it stands. */
+void mb_tree_place_flaws(MbTree *tree, uint32_t part, MbFlaws *flaws);
+
 /* Segments ------------------------------------------------------------------------------------ */
 
 typedef struct {
