@@ -16,6 +16,8 @@ class Order:
         self.files, self.folders, self.met = set(), set(), set()
 
     def sync(self, path):
+        if path.endswith("/catalog.db-wal") and any("/journal/" in file for file in self.files):
+            sys.exit("the catalog is ahead of the journal")
         self.files.discard(path)
         self.folders.discard(path)
 
