@@ -379,15 +379,6 @@ static bool is_stopped(const MsPop3 *pop3)
            pop3->answer.kind != MS_ANSWER_NONE || session->out->len >= MS_OUT_FULL;
 }
 
-static void refuse_surplus(MsSession *session, size_t left)
-{
-    if (left == 0 || session->wish != MS_WISH_START_TLS)
-        return;
-    g_string_truncate(session->out, 0);
-    ms_session_say(session, "-ERR nothing may follow STLS before its answer\r\n");
-    session->wish = MS_WISH_CLOSE;
-}
-
 static size_t pop3_input(MsSession *session, const void *bytes, size_t length)
 {
     MsPop3 *pop3 = (MsPop3 *)session;
@@ -404,18 +395,14 @@ static size_t pop3_input(MsSession *session, const void *bytes, size_t length)
         take_line(pop3, &line);
         ms_pop3_produce(session);
     }
-    refuse_surplus(session, length - taken);
+    ms_session_refuse_surplus(session, length - taken,
+                              "-ERR nothing may follow STLS before its answer\r\n");
     return session->silent ? length : taken;
 }
 
 static void pop3_greet(MsSession *session)
 {
-    const MsFault *fault = ms_faults_meet(session->house->faults, MS_POP3, MS_AT_GREETING);
-
-    if (session->spoiled || ms_session_suffer(session, fault))
-        return;
-    ms_session_say(session, "+OK mailsink\r\n");
-    ms_session_lose(session, fault, 0);
+    ms_session_greet(session, "+OK mailsink\r\n");
 }
 
 static void pop3_secured(MsSession *session)

@@ -73,6 +73,26 @@ void ms_session_lose(MsSession *session, const MsFault *fault, size_t before)
     session->wish = MS_WISH_DROP;
 }
 
+void ms_session_greet(MsSession *session, const char *text)
+{
+    const MsFault *fault =
+        ms_faults_meet(session->house->faults, session->protocol, MS_AT_GREETING);
+
+    if (session->spoiled || ms_session_suffer(session, fault))
+        return;
+    ms_session_say(session, text);
+    ms_session_lose(session, fault, 0);
+}
+
+void ms_session_refuse_surplus(MsSession *session, size_t left, const char *refusal)
+{
+    if (left == 0 || session->wish != MS_WISH_START_TLS)
+        return;
+    g_string_truncate(session->out, 0);
+    ms_session_say(session, refusal);
+    session->wish = MS_WISH_CLOSE;
+}
+
 bool ms_house_admits(const MsHouse *house, const char *name, const char *password)
 {
     const char *wanted;

@@ -99,6 +99,14 @@ bool ms_session_suffer(MsSession *session, const MsFault *fault);
  */
 void ms_session_lose(MsSession *session, const MsFault *fault, size_t before);
 
+/* Greets with `text`, unless a fault has it otherwise. */
+void ms_session_greet(MsSession *session, const char *text);
+
+/* After input: `left` octets stand behind a command that starts TLS, where nothing may stand before
+ * its answer (RFC 3207, 6; RFC 2595, 4). Then `refusal` is all that is said, and the connection
+ * ends. */
+void ms_session_refuse_surplus(MsSession *session, size_t left, const char *refusal);
+
 /* Whether name and password are those of a user. */
 bool ms_house_admits(const MsHouse *house, const char *name, const char *password);
 

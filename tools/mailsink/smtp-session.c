@@ -259,15 +259,6 @@ static bool is_stopped(const MsSession *session)
 
 /* A client that does not wait for STARTTLS's reply may be sending what somebody injected (RFC 3207,
  * 6). */
-static void refuse_surplus(MsSession *session, size_t left)
-{
-    if (left == 0 || session->wish != MS_WISH_START_TLS)
-        return;
-    g_string_truncate(session->out, 0);
-    ms_session_say(session, "503 5.5.1 nothing may follow STARTTLS before its reply\r\n");
-    session->wish = MS_WISH_CLOSE;
-}
-
 static size_t smtp_input(MsSession *session, const void *bytes, size_t length)
 {
     MsSmtp *smtp = (MsSmtp *)session;
@@ -286,18 +277,14 @@ static size_t smtp_input(MsSession *session, const void *bytes, size_t length)
         if (complete)
             take_line(smtp, &line);
     }
-    refuse_surplus(session, length - taken);
+    ms_session_refuse_surplus(session, length - taken,
+                              "503 5.5.1 nothing may follow STARTTLS before its reply\r\n");
     return session->silent ? length : taken;
 }
 
 static void smtp_greet(MsSession *session)
 {
-    const MsFault *fault = ms_faults_meet(session->house->faults, MS_SMTP, MS_AT_GREETING);
-
-    if (session->spoiled || ms_session_suffer(session, fault))
-        return;
-    ms_session_say(session, "220 mailsink ESMTP\r\n");
-    ms_session_lose(session, fault, 0);
+    ms_session_greet(session, "220 mailsink ESMTP\r\n");
 }
 
 static void smtp_secured(MsSession *session)
