@@ -4,13 +4,12 @@
 #
 #   tools/dev/bare-root.sh [COMMAND…]     ./samples/quickstart.sh, in the clone
 #
-# Needs root and debootstrap. The bare system is kept as build/bare-root.tar (a minute the first
+# Needs root and debootstrap, which knows its mirror (or MB_DEBIAN_MIRROR does). The bare system is kept as build/bare-root.tar (a minute the first
 # time, seconds later); everything else is gone when the command ends.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 suite=bookworm
-mirror=${MB_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 kept=$PWD/build/bare-root.tar
 [ $# != 0 ] || set -- ./samples/quickstart.sh
 
@@ -27,7 +26,8 @@ trap 'exit 130' INT
 
 if [ ! -e "$kept" ]; then
     echo "bare-root: making a bare Debian with debootstrap"
-    if ! debootstrap --variant=minbase "$suite" "$root/base" "$mirror" >"$root/log" 2>&1; then
+    if ! debootstrap --variant=minbase "$suite" "$root/base" ${MB_DEBIAN_MIRROR:+"$MB_DEBIAN_MIRROR"} \
+        >"$root/log" 2>&1; then
         tail -n 20 "$root/log" >&2
         exit 69
     fi
