@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
+#include <string.h>
 
 typedef struct {
     atomic_int references; /* the asker's and the thread's */
@@ -84,6 +85,18 @@ static void start(Lookup *lookup)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* Localhost is this machine whatever a resolver would say, and where there is none (RFC 6761, 6.3).
+ */
+static bool is_localhost(const char *host)
+{
+    static const char suffix[] = ".localhost";
+    size_t length = strlen(host);
+
+    return g_ascii_strcasecmp(host, suffix + 1) == 0 ||
+           (length >= sizeof suffix &&
+            g_ascii_strcasecmp(host + length - strlen(suffix), suffix) == 0);
+}
+
 int mb_net_resolve(const char *host, const char *service, guint timeout_ms, struct addrinfo **list)
 {
     struct addrinfo numeric = hints;
@@ -95,6 +108,9 @@ int mb_net_resolve(const char *host, const char *service, guint timeout_ms, stru
     numeric.ai_flags |= AI_NUMERICHOST;
     if (getaddrinfo(host, service, &numeric, list) == 0)
         return 0;
+    /* No name, and not to listen: the loopback addresses of both families. */
+    if (is_localhost(host))
+        return getaddrinfo(NULL, service, &hints, list);
     lookup = lookup_new(host, service);
     start(lookup);
     pthread_mutex_lock(&lookup->lock);

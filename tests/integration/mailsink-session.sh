@@ -13,10 +13,10 @@ def port(name):
     return int(doors[name].rpartition(":")[2])
 
 def smtp(**more):
-    return smtplib.SMTP("localhost", port("smtp"), timeout=20, **more)
+    return smtplib.SMTP("127.0.0.1", port("smtp"), timeout=20, **more)
 
 def pop3(user="u1", password="pw"):
-    client = poplib.POP3("localhost", port("pop3"), timeout=20)
+    client = poplib.POP3("127.0.0.1", port("pop3"), timeout=20)
     if user:
         client.user(user)
         client.pass_(password)
@@ -132,13 +132,13 @@ assert "STLS" not in client.capa()
 client.user("u1")
 client.pass_("pw")
 assert len(mails(client)) == 2
-client = poplib.POP3_SSL("localhost", port("pop3s"), context=tls, timeout=20)
+client = poplib.POP3_SSL("127.0.0.1", port("pop3s"), context=tls, timeout=20)
 client.user("u1")
 client.pass_("pw")
 assert [len(mail) for mail in mails(client)] == [16, 16 + 3000000]
 
 # The certificate is for this machine only, and trusted by those who were told.
-refused(ssl.SSLCertVerificationError, lambda: smtplib.SMTP_SSL("localhost", port("smtps"), context=ssl.create_default_context()))
+refused(ssl.SSLCertVerificationError, lambda: smtplib.SMTP_SSL("127.0.0.1", port("smtps"), context=ssl.create_default_context()))
 PYTHON
     stop
 }

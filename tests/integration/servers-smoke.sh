@@ -13,7 +13,7 @@ submission, smtps, pop3, pop3s = map(int, sys.argv[1:5])
 tls = ssl.create_default_context(cafile=sys.argv[5])
 text = "From: <a@example.net>\r\nTo: <%s>\r\nSubject: %s\r\n\r\nHello\r\n"
 
-with smtplib.SMTP("localhost", submission) as client:
+with smtplib.SMTP("127.0.0.1", submission) as client:
     client.ehlo()
     try:
         client.sendmail("a@example.net", ["u1@example.net"], text % ("u1@example.net", "refused"))
@@ -24,7 +24,7 @@ with smtplib.SMTP("localhost", submission) as client:
     client.starttls(context=tls)
     client.login("u1", "pw")
     client.sendmail("a@example.net", ["u1@example.net"], text % ("u1@example.net", "one"))
-with smtplib.SMTP_SSL("localhost", smtps, context=tls) as client:
+with smtplib.SMTP_SSL("127.0.0.1", smtps, context=tls) as client:
     client.login("u1", "pw")
     client.sendmail("a@example.net", ["someone@example.org"], text % ("someone@example.org", "two"))
     try:
@@ -51,12 +51,12 @@ def fetch_by(connect, user, subject):
     raise AssertionError("nothing arrived for " + user)
 
 def clear_then_tls():
-    client = poplib.POP3("localhost", pop3)
+    client = poplib.POP3("127.0.0.1", pop3)
     client.stls(context=tls)
     return client
 
 fetch_by(clear_then_tls, "u1", b"one")
-fetch_by(lambda: poplib.POP3_SSL("localhost", pop3s, context=tls), "rest", b"two")
+fetch_by(lambda: poplib.POP3_SSL("127.0.0.1", pop3s, context=tls), "rest", b"two")
 PYTHON
 }
 
@@ -67,7 +67,7 @@ seeded_smoke()
     "$MB_PYTHON" - "$POP3_PORT" <<'PYTHON'
 import poplib, sys
 
-client = poplib.POP3("localhost", int(sys.argv[1]))
+client = poplib.POP3("127.0.0.1", int(sys.argv[1]))
 client.user("u2")
 client.pass_("pw")
 assert client.stat()[0] == 2
@@ -81,7 +81,7 @@ sink_smoke()
     "$MB_PYTHON" - "$SMTP_SINK_PORT" <<'PYTHON'
 import smtplib, sys
 
-with smtplib.SMTP("localhost", int(sys.argv[1])) as client:
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1])) as client:
     client.sendmail("a@example.net", ["b@example.net"], "Subject: sink\r\n\r\nHello\r\n")
     assert client.has_extn("pipelining")
 PYTHON

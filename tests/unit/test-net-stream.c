@@ -42,6 +42,21 @@ START_TEST(a_name_falls_back_from_ipv6_to_ipv4)
 }
 END_TEST
 
+START_TEST(localhost_is_this_machine_without_a_resolver)
+{
+    static const char *const names[] = {"localhost", "LocalHost", "mail.localhost", "localhost."};
+    g_autoptr(MbListener) listener = mb_listener_new("127.0.0.1:0", NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(MbStream) stream = mb_stream_dial(names[i], port_of(listener), NULL, &error);
+
+        ck_assert_msg(stream != NULL, "%s: %s", names[i], error != NULL ? error->message : "");
+        ck_assert_msg(mb_stream_is_loopback(stream), "%s", names[i]);
+    }
+}
+END_TEST
+
 START_TEST(an_ipv6_address_is_reached)
 {
     g_autoptr(GError) error = NULL;
@@ -322,6 +337,7 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_name_falls_back_from_ipv6_to_ipv4);
+    tcase_add_test(tcase, localhost_is_this_machine_without_a_resolver);
     tcase_add_test(tcase, an_ipv6_address_is_reached);
     tcase_add_test(tcase, a_server_that_is_not_there_is_named);
     tcase_add_test(tcase, a_server_that_does_not_answer_times_out);

@@ -4,8 +4,9 @@
 #
 #   tools/dev/bare-root.sh [COMMAND…]     ./samples/quickstart.sh, in the clone
 #
-# Needs root and debootstrap, which knows its mirror (or MB_DEBIAN_MIRROR does). The bare system is kept as build/bare-root.tar (a minute the first
-# time, seconds later); everything else is gone when the command ends.
+# Needs root and debootstrap, which knows its mirror (or MB_DEBIAN_MIRROR does). The bare system is
+# kept as build/bare-root.tar (a minute the first time, seconds later); everything else is gone when
+# the command ends.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
