@@ -1,7 +1,6 @@
+#include "mailsink-player.h"
 #include "suite.h"
 
-#include <check.h>
-#include <session.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,12 +167,6 @@ static const Row rows[] = {
     {.name = "STLS", .input = "STLS\r\n", .want = "+OK go ahead\r\n", .wish = MS_WISH_START_TLS},
 };
 
-typedef struct {
-    MsHouse house;
-    MsSession *session;
-    GString *said;
-} Fixture;
-
 static void fill(MsStore *store)
 {
     g_autoptr(MsIncoming) incoming = ms_incoming_new(store);
@@ -194,47 +187,11 @@ static void set_up(Fixture *fixture, const Row *row)
     static const char *const users[] = {"all",   "pw", "u1@EXAMPLE.NET", "pw", "u2@example.net",
                                         " p w ", NULL};
 
-    *fixture = (Fixture){.house = {.store = ms_store_new_memory(),
-                                   .faults = ms_faults_new(),
-                                   .hidden = row->hidden}};
+    fixture_house(fixture, row->hidden, 0);
     fill(fixture->house.store);
-    fixture->house.users = g_hash_table_new(g_str_hash, g_str_equal);
     for (size_t i = 0; users[i] != NULL; i += 2)
-        g_hash_table_insert(fixture->house.users, (char *)users[i], (char *)users[i + 1]);
-    if (row->fault != NULL)
-        ck_assert_msg(ms_faults_add(fixture->house.faults, row->fault, NULL), "%s", row->name);
-    fixture->session = ms_pop3_session_new(&fixture->house, false);
-    ck_assert(ms_session_connect(fixture->session));
-    fixture->session->ops->greet(fixture->session);
-    ck_assert_str_eq(fixture->session->out->str, "+OK mailsink\r\n");
-    g_string_truncate(fixture->session->out, 0);
-    fixture->said = g_string_new(NULL);
-}
-
-static void tear_down(Fixture *fixture)
-{
-    ms_session_free(fixture->session);
-    ms_store_free(fixture->house.store);
-    ms_faults_free(fixture->house.faults);
-    g_hash_table_unref(fixture->house.users);
-    g_string_free(fixture->said, TRUE);
-}
-
-/* As the loop does: what is not taken is offered again, after more of the answer was given. */
-static void feed(Fixture *fixture, const char *bytes, size_t length)
-{
-    MsSession *session = fixture->session;
-
-    do {
-        size_t taken;
-
-        session->ops->produce(session);
-        taken = session->ops->input(session, bytes, length);
-        g_string_append_len(fixture->said, session->out->str, (gssize)session->out->len);
-        g_string_truncate(session->out, 0);
-        bytes += taken;
-        length -= taken;
-    } while (length > 0 && session->wish == MS_WISH_NONE);
+        g_hash_table_insert(fixture->house.users, g_strdup(users[i]), g_strdup(users[i + 1]));
+    fixture_connect(fixture, ms_pop3_session_new, "+OK mailsink\r\n", row->fault, row->name);
 }
 
 static void check_outcome(const Row *row, Fixture *fixture, size_t split)

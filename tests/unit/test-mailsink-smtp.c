@@ -1,7 +1,6 @@
+#include "mailsink-player.h"
 #include "suite.h"
 
-#include <check.h>
-#include <session.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,56 +253,15 @@ static const char ehlo_answer[] =
     "250-mailsink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n"
     "250-ENHANCEDSTATUSCODES\r\n250-AUTH PLAIN LOGIN\r\n250-STARTTLS\r\n250-SIZE 0\r\n250 HELP\r\n";
 
-typedef struct {
-    MsHouse house;
-    MsSession *session;
-    GString *said;
-} Fixture;
-
 static void set_up(Fixture *fixture, const Row *row)
 {
-    *fixture = (Fixture){.house = {.store = ms_store_new_memory(),
-                                   .faults = ms_faults_new(),
-                                   .hidden = row->hidden,
-                                   .max_size = row->max_size}};
-    fixture->house.users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    fixture_house(fixture, row->hidden, row->max_size);
     if (row->user != NULL) {
         g_auto(GStrv) words = g_strsplit(row->user, ":", 2);
 
         g_hash_table_insert(fixture->house.users, g_strdup(words[0]), g_strdup(words[1]));
     }
-    if (row->fault != NULL)
-        ck_assert_msg(ms_faults_add(fixture->house.faults, row->fault, NULL), "%s", row->name);
-    fixture->session = ms_smtp_session_new(&fixture->house, false);
-    ck_assert(ms_session_connect(fixture->session));
-    fixture->session->ops->greet(fixture->session);
-    ck_assert_str_eq(fixture->session->out->str, "220 mailsink ESMTP\r\n");
-    g_string_truncate(fixture->session->out, 0);
-    fixture->said = g_string_new(NULL);
-}
-
-static void tear_down(Fixture *fixture)
-{
-    ms_session_free(fixture->session);
-    ms_store_free(fixture->house.store);
-    ms_faults_free(fixture->house.faults);
-    g_hash_table_unref(fixture->house.users);
-    g_string_free(fixture->said, TRUE);
-}
-
-/* As the loop does: what is not taken is offered again. */
-static void feed(Fixture *fixture, const char *bytes, size_t length)
-{
-    MsSession *session = fixture->session;
-
-    while (length > 0 && session->wish == MS_WISH_NONE) {
-        size_t taken = session->ops->input(session, bytes, length);
-
-        g_string_append_len(fixture->said, session->out->str, (gssize)session->out->len);
-        g_string_truncate(session->out, 0);
-        bytes += taken;
-        length -= taken;
-    }
+    fixture_connect(fixture, ms_smtp_session_new, "220 mailsink ESMTP\r\n", row->fault, row->name);
 }
 
 static void replace_nuls(GString *text)
