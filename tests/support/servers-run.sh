@@ -1,12 +1,11 @@
 # Run by servers.sh as the first process of a PID namespace, in a mount namespace: lays the kept
-# layer over the host's root file system and starts the servers whose folders are in DIR. When this
+# layer over the host's root file system and runs DIR/start in it, which starts the servers. When this
 # process ends, the kernel ends all others of the namespace and its mounts are gone.
 #
-#   servers-run.sh DIR TAR dovecot|postfix…
+#   servers-run.sh DIR TAR
 # shellcheck shell=bash
 set -euo pipefail
 dir=$1 tar=$2 root=$1/root
-shift 2
 
 mount -t tmpfs -o mode=755 mailbatch "$root"
 mkdir "$root"/{up,work,root}
@@ -19,18 +18,8 @@ mkdir -p "$root/root$dir" "$root/root/var/log" "$root/root/tmp"
 mount --bind "$dir" "$root/root$dir"
 
 readlink /proc/self/ns/pid >"$dir/namespace"
-for name in "$@"; do
-    case $name in
-        dovecot)
-            chroot "$root/root" dovecot -c "$dir/dovecot/conf"
-            ;;
-        postfix)
-            chroot "$root/root" chown postfix "$dir/postfix/data"
-            chroot "$root/root" postfix -c "$dir/postfix/conf" start
-            ;;
-    esac
-done
-echo "$*" >"$dir/ready"
+chroot "$root/root" /bin/bash "$dir/start"
+echo ready >"$dir/ready"
 
 trap 'exit 0' TERM
 sleep infinity &
