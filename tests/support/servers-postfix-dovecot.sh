@@ -1,8 +1,9 @@
 # Private Postfix and Dovecot; servers.sh sources it.
 #
 #   need_servers NAME          false, and NAME counted as skipped, where they cannot run (no root)
-#   start_postfix_dovecot DIR  submission (STARTTLS required, AUTH through Dovecot), SMTPS, plain
-#                              SMTP, delivery into Maildirs, POP3 with STLS, POP3S; about a second
+#   start_postfix_dovecot DIR  submission (STARTTLS required, AUTH through Dovecot), SMTPS, SMTP
+#                              without a login and without CHUNKING, delivery into Maildirs, POP3
+#                              with STLS, POP3S; about a second
 #   start_dovecot_only DIR     POP3 and POP3S over Maildirs that the test fills
 #
 #   They set SUBMISSION_PORT, SMTPS_PORT, SMTP_PORT, POP3_PORT, POP3S_PORT, CA_FILE and MAIL_DIR.
@@ -70,6 +71,7 @@ CONF
     done >>"$d/postfix/conf/boxes"
     cat >"$d/postfix/conf/master.cf" <<CONF
 127.0.0.1:$SMTP_PORT inet n - n - - smtpd
+  -o smtpd_discard_ehlo_keywords=chunking
 127.0.0.1:$SUBMISSION_PORT inet n - n - - smtpd
   -o smtpd_tls_security_level=encrypt
   -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
