@@ -3,6 +3,7 @@
 #include "pd-archive.h"
 
 #include "archive.h"
+#include "head.h"
 #include "journal.h"
 #include "layout.h"
 #include "manifest.h"
@@ -160,8 +161,8 @@ START_TEST(a_message_has_the_time_of_its_arrival)
     size_t length = strlen(times[_i].head);
     g_autofree char *copy = g_memdup2(times[_i].head, MAX(length, 1));
 
-    ck_assert_msg(pd_member_time(copy, length) == times[_i].time, "%s: %" G_GINT64_FORMAT,
-                  times[_i].name, pd_member_time(copy, length));
+    ck_assert_msg(pd_head_time(copy, length) == times[_i].time, "%s: %" G_GINT64_FORMAT,
+                  times[_i].name, pd_head_time(copy, length));
 }
 END_TEST
 

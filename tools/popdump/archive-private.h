@@ -63,6 +63,9 @@ bool pd_archive_break(PdArchive *archive, GError **error);
 /* False, with that reason, when the archive is broken or was opened for reading. */
 bool pd_archive_usable(const PdArchive *archive, GError **error);
 
+/* So many more messages are archived under `uidl`. */
+void pd_archive_count_copy(PdArchive *archive, const char *uidl, guint64 count);
+
 /* Ends the journal's line, applies it to the catalog and notes the journal's position there. Within
  * a catalog transaction. */
 bool pd_archive_enter_line(PdArchive *archive, GError **error);

@@ -1,5 +1,6 @@
 #include "archive-private.h"
 
+#include "head.h"
 #include <mailbatch/archive/write.h>
 #include <string.h>
 
@@ -187,7 +188,7 @@ static bool write_member(PdArchive *archive, PdMember *member, GError **error)
            pd_segment_end_member(archive->segment, error);
 }
 
-static void count_copy(PdArchive *archive, const char *uidl, guint64 count)
+void pd_archive_count_copy(PdArchive *archive, const char *uidl, guint64 count)
 {
     guint64 *known = g_hash_table_lookup(archive->copies, uidl);
 
@@ -228,7 +229,8 @@ bool pd_archive_end_message(PdArchive *archive, const PdMessage *message, uint64
     g_assert(archive->in_message);
     archive->in_message = false;
     pd_spool_finish(archive->spool, member.sha256);
-    member.mtime = pd_member_time(head, head_length);
+    member.mtime = pd_head_time(head, head_length);
+    pd_head_read(head, head_length, &member.sender, &member.subject);
     if (!pd_archive_usable(archive, error) || !write_member(archive, &member, error)) {
         pd_member_clear(&member);
         return pd_archive_break(archive, error);
@@ -238,7 +240,7 @@ bool pd_archive_end_message(PdArchive *archive, const PdMessage *message, uint64
     archive->pending_bytes += member.end - member.offset;
     g_array_append_val(archive->pending, member);
     if (member.uidl != NULL) {
-        count_copy(archive, member.uidl, 1);
+        pd_archive_count_copy(archive, member.uidl, 1);
         find_lost(archive, member.uidl);
     }
     archive->messages++;

@@ -1,6 +1,8 @@
 /* What the journal's lines mean to the catalog. */
 #include "catalog-private.h"
 
+#include "catalog-uidl.h"
+
 #include <string.h>
 
 static const char sql_bind[] =
@@ -43,7 +45,7 @@ static bool apply_account(PdCatalog *catalog, const PdJsonLine *line, GError **e
     return mb_statement_done(statement, error);
 }
 
-static int64_t parse_time(const char *text)
+int64_t pd_catalog_parse_time(const char *text)
 {
     g_autoptr(GDateTime) time = text != NULL ? g_date_time_new_from_iso8601(text, NULL) : NULL;
 
@@ -62,7 +64,7 @@ static bool apply_session(PdCatalog *catalog, const PdJsonLine *line, GError **e
         !pd_json_number(line, "next_sequence", &next_sequence))
         return true;
     mb_statement_bind_int(statement, 1, (int64_t)number);
-    mb_statement_bind_int(statement, 2, parse_time(pd_json_text(line, "time")));
+    mb_statement_bind_int(statement, 2, pd_catalog_parse_time(pd_json_text(line, "time")));
     mb_statement_bind_int(statement, 3, (int64_t)next_sequence);
     return mb_statement_done(statement, error);
 }
@@ -138,7 +140,7 @@ static bool apply_lost(PdCatalog *catalog, const PdJsonLine *line, GError **erro
         uidl = g_base64_decode(uidl64, &length);
         mb_statement_bind_blob(statement, 4, uidl, length);
     }
-    mb_statement_bind_int(statement, 5, parse_time(pd_json_text(line, "message_time")));
+    mb_statement_bind_int(statement, 5, pd_catalog_parse_time(pd_json_text(line, "message_time")));
     return mb_statement_done(statement, error);
 }
 
@@ -163,5 +165,5 @@ bool pd_catalog_apply(PdCatalog *catalog, const PdJsonLine *line, GError **error
         return apply_fate(catalog, line, state, error);
     if (strcmp(kind, "lost") == 0)
         return apply_lost(catalog, line, error);
-    return true;
+    return pd_catalog_apply_uidls(catalog, kind, line, error);
 }

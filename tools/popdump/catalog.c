@@ -18,20 +18,29 @@ static const char *const migrations[] = {
     "CREATE TABLE message (sequence INTEGER PRIMARY KEY, segment INTEGER NOT NULL,"
     " header INTEGER NOT NULL, data INTEGER NOT NULL, tail INTEGER NOT NULL, size INTEGER NOT NULL,"
     " sha256 BLOB NOT NULL, uidl BLOB, uidl_repeated INTEGER NOT NULL, server_size INTEGER,"
-    " oddities INTEGER NOT NULL, mtime INTEGER NOT NULL, session INTEGER NOT NULL);"
+    " oddities INTEGER NOT NULL, mtime INTEGER NOT NULL, session INTEGER NOT NULL,"
+    " sender BLOB, subject BLOB);"
     "CREATE INDEX message_uidl ON message (uidl, sequence);"
     "CREATE INDEX message_segment ON message (segment, sequence);"
     "CREATE TABLE fate (sequence INTEGER PRIMARY KEY, state INTEGER NOT NULL);"
     "CREATE TABLE lost (sequence INTEGER PRIMARY KEY, size INTEGER NOT NULL, sha256 BLOB,"
-    " uidl BLOB, mtime INTEGER NOT NULL);",
+    " uidl BLOB, mtime INTEGER NOT NULL);"
+    "CREATE TABLE seen (uidl BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE gone (sequence INTEGER PRIMARY KEY);"
+    "CREATE TABLE healed (uidl BLOB PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE hold (id INTEGER PRIMARY KEY CHECK (id = 1));",
     NULL,
 };
 
 #define ROW                                                                                        \
-    "SELECT message.sequence, segment, header, data, tail, size, sha256, uidl, uidl_repeated,"     \
-    " server_size, oddities, mtime, session, coalesce(session.time, 0), coalesce(fate.state, 0)"   \
+    "SELECT message.sequence, segment, header, data, tail, size, sha256, message.uidl,"            \
+    " uidl_repeated,"                                                                              \
+    " server_size, oddities, mtime, session,"                                                      \
+    " coalesce(min(session.time, seen.time), session.time, seen.time, 0),"                         \
+    " coalesce(fate.state, 0), sender, subject"                                                    \
     " FROM message LEFT JOIN session ON session.number = message.session"                          \
-    " LEFT JOIN fate ON fate.sequence = message.sequence "
+    " LEFT JOIN fate ON fate.sequence = message.sequence"                                          \
+    " LEFT JOIN seen ON seen.uidl = message.uidl "
 
 static const char sql_account[] = "SELECT host, user, lines, offset, hash FROM account";
 static const char sql_set_journal[] =
@@ -44,7 +53,7 @@ static const char sql_set_length[] =
 static const char sql_add[] =
     "INSERT OR REPLACE INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
     " coalesce((SELECT number FROM session WHERE next_sequence <= ?1"
-    " ORDER BY number DESC LIMIT 1), 0))";
+    " ORDER BY number DESC LIMIT 1), 0), ?13, ?14)";
 static const char sql_beyond[] = ROW "WHERE segment = ?1 AND tail > ?2 ORDER BY message.sequence";
 static const char sql_each_lost[] =
     "SELECT sequence, size, sha256, uidl, mtime FROM lost"
@@ -54,7 +63,8 @@ static const char sql_uidls[] = "SELECT uidl, segment, count(*) FROM message"
 static const char sql_each[] = ROW "ORDER BY message.sequence";
 static const char sql_each_in[] = ROW "WHERE segment = ?1 ORDER BY message.sequence";
 static const char sql_find_sequence[] = ROW "WHERE message.sequence = ?1";
-static const char sql_find_uidl[] = ROW "WHERE uidl = ?1 ORDER BY message.sequence DESC LIMIT 1";
+static const char sql_find_uidl[] =
+    ROW "WHERE message.uidl = ?1 ORDER BY message.sequence DESC LIMIT 1";
 static const char sql_doubtful[] = ROW "WHERE fate.state IN (1, 3) ORDER BY message.sequence";
 static const char sql_last_sequence[] =
     "SELECT max(coalesce((SELECT max(sequence) FROM message), 0),"
@@ -194,6 +204,10 @@ bool pd_catalog_add(PdCatalog *catalog, const PdMember *member, GError **error)
         mb_statement_bind_int(statement, 10, (int64_t)member->server_size);
     mb_statement_bind_int(statement, 11, member->oddities);
     mb_statement_bind_int(statement, 12, member->mtime);
+    if (member->sender != NULL)
+        mb_statement_bind_blob(statement, 13, member->sender, strlen(member->sender));
+    if (member->subject != NULL)
+        mb_statement_bind_blob(statement, 14, member->subject, strlen(member->subject));
     return mb_statement_done(statement, error);
 }
 
@@ -237,6 +251,8 @@ static void fill_row(MbStatement *statement, PdRow *row)
                 .server_size = (uint64_t)mb_statement_int(statement, 9),
                 .oddities = (unsigned)mb_statement_int(statement, 10),
                 .mtime = mb_statement_int(statement, 11),
+                .sender = text_of(statement, 15),
+                .subject = text_of(statement, 16),
             },
         .session = (uint64_t)mb_statement_int(statement, 12),
         .first_seen = mb_statement_int(statement, 13),

@@ -12,6 +12,10 @@
  *   intent           sequences: DELE may follow
  *   delete_result    sequences, state
  *   proof_failed     sequence
+ *   seen             uidls: listed for the first time, and not fetched in that session
+ *   gone, back       sequences: archived messages that a listing is without, or has again
+ *   held, released   most of them were gone at once; that was dealt with
+ *   healed           uidl, sequence: a new name of an archived message
  *
  * The chain shows accidents; who can rewrite the folder can rewrite the chain too.
  */

@@ -1,13 +1,11 @@
 #include "member.h"
 
 #include <mailbatch/base/text.h>
-#include <mailbatch/mime/date.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define ATTRIBUTE(name) "user.mailbatch." name
-#define TIME_MAX        G_GINT64_CONSTANT(253402300799) /* 9999-12-31: the path has four digits */
 
 static const char *const oddity_names[] = {
     "nul", "bare-cr", "bare-lf", "8bit", "long-line", "no-final-crlf", "empty", "unstuffed",
@@ -21,6 +19,8 @@ const char *pd_oddity_name(unsigned bit)
 void pd_member_clear(PdMember *member)
 {
     g_clear_pointer(&member->uidl, g_free);
+    g_clear_pointer(&member->sender, g_free);
+    g_clear_pointer(&member->subject, g_free);
 }
 
 static void clear_item(void *item)
@@ -41,12 +41,14 @@ void pd_members_add(GArray *members, const PdMember *member)
     PdMember copy = *member;
 
     copy.uidl = g_strdup(member->uidl);
+    copy.sender = g_strdup(member->sender);
+    copy.subject = g_strdup(member->subject);
     g_array_append_val(members, copy);
 }
 
 static int64_t path_time(int64_t mtime)
 {
-    return mtime < 0 || mtime > TIME_MAX ? 0 : mtime;
+    return mtime < 0 || mtime > PD_TIME_MAX ? 0 : mtime;
 }
 
 void pd_member_path(const PdMember *member, char path[PD_MEMBER_PATH_MAX])
@@ -171,70 +173,4 @@ bool pd_member_from_tar(const MbTarParser *parser, const MbTarEvent *event, PdMe
         return false;
     member->uidl = g_strdup(mb_tar_parser_attribute(parser, ATTRIBUTE("uidl"), NULL));
     return true;
-}
-
-/* The end of the field that begins at `at`: behind its last line's end (RFC 5322, 2.2.3). */
-static const char *field_end(const char *at, const char *end)
-{
-    for (;;) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-
-        if (newline == NULL)
-            return end;
-        at = newline + 1;
-        if (at == end || (*at != ' ' && *at != '\t'))
-            return at;
-    }
-}
-
-static bool field_is(const char *at, const char *end, const char *name, const char **value)
-{
-    size_t length = strlen(name);
-
-    if ((size_t)(end - at) <= length || g_ascii_strncasecmp(at, name, length) != 0)
-        return false;
-    at += length;
-    while (at < end && (*at == ' ' || *at == '\t'))
-        at++;
-    if (at == end || *at != ':')
-        return false;
-    *value = at + 1;
-    return true;
-}
-
-static bool parse_time(const char *value, const char *end, int64_t *when)
-{
-    MbDate date;
-
-    if (!mb_date_parse(value, (size_t)(end - value), &date, NULL) || !date.valid ||
-        date.unix_time < 0 || date.unix_time > TIME_MAX)
-        return false;
-    *when = date.unix_time;
-    return true;
-}
-
-int64_t pd_member_time(const char *head, size_t length)
-{
-    const char *end = head + length;
-    bool received_seen = false;
-    int64_t sent = 0;
-    int64_t when;
-
-    for (const char *at = head, *next; at < end && *at != '\r' && *at != '\n'; at = next) {
-        const char *value;
-
-        next = field_end(at, end);
-        if (!received_seen && field_is(at, next, "Received", &value)) {
-            /* RFC 5322, 3.6.7: the time stands behind the last semicolon. */
-            const char *semicolon = memrchr(value, ';', (size_t)(next - value));
-
-            received_seen = true;
-            if (semicolon != NULL && parse_time(semicolon + 1, next, &when))
-                return when;
-        } else if (sent == 0 && field_is(at, next, "Date", &value) &&
-                   parse_time(value, next, &when)) {
-            sent = when;
-        }
-    }
-    return sent;
 }

@@ -13,13 +13,15 @@
 G_BEGIN_DECLS
 
 #define PD_MEMBER_PATH_MAX 64
+#define PD_TIME_MAX        G_GINT64_CONSTANT(253402300799) /* 9999-12-31: a path has four digits */
 
 typedef struct {
     uint64_t sequence; /* from 1, over all segments */
     uint8_t sha256[MB_SHA256_LENGTH];
-    uint64_t size; /* octets */
-    int64_t mtime; /* Received, else Date, else 0 */
-    char *uidl;    /* NULL: none */
+    uint64_t size;          /* octets */
+    int64_t mtime;          /* Received, else Date, else 0 */
+    char *uidl;             /* NULL: none */
+    char *sender, *subject; /* From and Subject as they stand (head.h); NULL: none, or not read */
     bool uidl_repeated;
     bool has_server_size;
     uint64_t server_size;
@@ -48,10 +50,6 @@ bool pd_member_append_header(GString *out, const PdMember *member, GError **erro
  */
 bool pd_member_from_tar(const MbTarParser *parser, const MbTarEvent *event, PdMember *member,
                         const char **problem);
-
-/* The time of a message by its topmost Received, else its Date, else 0. `head` is its beginning,
- * header at least. */
-int64_t pd_member_time(const char *head, size_t length);
 
 /* "nul", "bare-cr", …; NULL beyond the last. As in the oddities attribute, joined by commas. */
 const char *pd_oddity_name(unsigned bit);

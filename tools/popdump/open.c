@@ -1,6 +1,8 @@
 /* Opening: the folder, the lock, recovery, the account. */
 #include "archive-private.h"
 
+#include "catalog-uidl.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -131,16 +133,17 @@ typedef struct {
 static void count_uidl(void *user, const char *uidl, guint32 segment, guint64 count)
 {
     Known *known = user;
-    guint64 *sum;
 
     if (known->files != NULL && pd_layout_find(known->files, segment) == NULL)
         return;
-    sum = g_hash_table_lookup(known->archive->copies, uidl);
-    if (sum == NULL) {
-        sum = g_new0(guint64, 1);
-        g_hash_table_insert(known->archive->copies, g_strdup(uidl), sum);
-    }
-    *sum += count;
+    pd_archive_count_copy(known->archive, uidl, count);
+}
+
+/* A second name of a message counts as long as the message is there. */
+static void count_healed(void *user, const char *uidl, uint64_t sequence, guint32 segment)
+{
+    (void)sequence;
+    count_uidl(user, uidl, segment, 1);
 }
 
 /* Lost, and fetched again by an earlier run. */
@@ -163,6 +166,7 @@ static bool load(PdArchive *archive, GError **error)
     uint64_t last;
 
     if (files == NULL || !pd_catalog_each_uidl(archive->catalog, count_uidl, &known, error) ||
+        !pd_catalog_each_healed(archive->catalog, count_healed, &known, error) ||
         !pd_catalog_last_session(archive->catalog, &archive->session, error) ||
         !pd_catalog_last_sequence(archive->catalog, &last, error) ||
         !pd_catalog_count(archive->catalog, &archive->messages, error))

@@ -63,7 +63,7 @@ static bool read_tail(const char *path, int descriptor, guint32 number, uint64_t
 {
     PdScanVisitor visitor = {.end = sort_member, .user = tail};
     /* Cold: pages that a failed fsync left marked clean are not what the disk holds. */
-    PdScanOptions options = {.from = committed, .cold = true};
+    PdScanOptions options = {.from = committed, .heads = true, .cold = true};
 
     *boundary = committed;
     if (fdatasync(descriptor) != 0) {

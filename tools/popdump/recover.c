@@ -195,7 +195,7 @@ static bool adopt_sealed(PdArchive *archive, const PdSegmentFile *file, uint64_t
     g_autoptr(GArray) members = pd_members_new();
     Adoption adoption = {members, 0};
     PdScanVisitor visitor = {.end = adopt_whole, .user = &adoption};
-    PdScanOptions options = {.from = committed};
+    PdScanOptions options = {.from = committed, .heads = true};
     g_auto(PdScanResult) result = {0};
 
     if (!pd_scan(path, file->number, &options, &visitor, &result, error))

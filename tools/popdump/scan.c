@@ -1,6 +1,7 @@
 #include "scan.h"
 
 #include "archive.h"
+#include "head.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@ typedef struct {
     PdMember member;
     const char *problem; /* why the present member is not ours */
     bool wanted;
+    GString *head;   /* of the present message, with `heads` */
     bool only_zeros; /* since the boundary */
     uint64_t position;
 } Scan;
@@ -39,6 +41,7 @@ static bool begin_member(Scan *scan, const MbTarEvent *event, GError **error)
     scan->member = (PdMember){.segment = scan->segment};
     scan->problem = NULL;
     scan->wanted = false;
+    g_string_truncate(scan->head, 0);
     if (!pd_member_from_tar(scan->parser, event, &scan->member, &scan->problem))
         return true;
     scan->problem = NULL;
@@ -58,6 +61,8 @@ static bool end_member(Scan *scan, GError **error)
         state = PD_SCAN_FOREIGN;
     else if (memcmp(sha256, scan->member.sha256, MB_SHA256_LENGTH) != 0)
         state = PD_SCAN_CHANGED;
+    else if (scan->options->heads)
+        pd_head_read(scan->head->str, scan->head->len, &scan->member.sender, &scan->member.subject);
     return visitor->end == NULL ||
            visitor->end(visitor->user, &scan->member, state, scan->problem, error);
 }
@@ -70,6 +75,9 @@ static bool take_event(Scan *scan, const MbTarEvent *event, GError **error)
     case MB_TAR_MEMBER: return begin_member(scan, event, error);
     case MB_TAR_DATA:
         mb_digest_update(scan->content, event->bytes, event->length);
+        if (scan->options->heads && scan->head->len < PD_HEAD_MAX)
+            g_string_append_len(scan->head, event->bytes,
+                                (gssize)MIN(event->length, PD_HEAD_MAX - scan->head->len));
         return !scan->wanted || visitor->data(visitor->user, event->bytes, event->length, error);
     case MB_TAR_MEMBER_END: return end_member(scan, error);
     case MB_TAR_END: scan->result->ended = true; return true;
@@ -203,6 +211,7 @@ bool pd_scan(const char *path, guint32 segment, const PdScanOptions *options,
 {
     g_autoptr(MbTarParser) parser = mb_tar_parser_new(options->from);
     g_autoptr(MbDigest) content = mb_digest_new(MB_DIGEST_SHA256);
+    g_autoptr(GString) head = g_string_new(NULL);
     g_autoptr(MbDigest) plain = options->digest ? mb_digest_new(MB_DIGEST_SHA256) : NULL;
     Scan scan = {
         .visitor = visitor,
@@ -211,6 +220,7 @@ bool pd_scan(const char *path, guint32 segment, const PdScanOptions *options,
         .segment = segment,
         .parser = parser,
         .content = content,
+        .head = head,
         .plain = plain,
         .position = options->from,
     };

@@ -36,7 +36,8 @@ typedef struct {
 typedef struct {
     uint64_t from;  /* plain offset to begin at: a member boundary */
     uint64_t until; /* plain offset to stop at; 0: the end of the file */
-    bool cold; /* drop the file from the page cache first: what is read then comes from the disk */
+    bool cold;  /* drop the file from the page cache first: what is read then comes from the disk */
+    bool heads; /* read sender and subject of each message (head.h) */
     bool digest; /* hash the plain tar, end blocks and all, from `from` on */
 } PdScanOptions;
 
