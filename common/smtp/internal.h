@@ -110,6 +110,7 @@ struct MbSmtpSession {
     MbSmtpOutbox outbox;
     MbSmtpPending *pending; /* a ring */
     size_t pending_first, pending_count, pending_size;
+    uint64_t replies; /* taken, whole ones */
 
     MbSmtpCapabilities offered;
     GPtrArray *auth_offered; /* char *, NULL-ended once it is filled */

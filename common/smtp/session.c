@@ -178,6 +178,9 @@ void mb_smtp_session_tls_started(MbSmtpSession *session)
 void mb_smtp_session_close_take(MbSmtpSession *session, MbSmtpStage at, const MbSmtpReply *reply,
                                 GError *error)
 {
+    /* Behind QUIT nothing is at stake any more, whatever comes or does not come. */
+    if (session->quit_said)
+        g_clear_error(&error);
     session->state = STATE_CLOSED;
     session->tell_tls = false;
     session->closed_at = at;
@@ -260,6 +263,7 @@ static void on_reply(MbSmtpSession *session, const MbSmtpReply *reply)
     MbSmtpPending pending;
     uint64_t written = session->outbox.written;
 
+    session->replies++;
     if (session->pending_count == 0) {
         on_unasked(session, reply);
         return;
@@ -323,9 +327,7 @@ static void session_input_end(void *object, bool cut)
 
     if (session->state == STATE_CLOSED)
         return;
-    if (session->quit_said) {
-        mb_smtp_session_close_take(session, MB_SMTP_STAGE_QUIT, NULL, NULL);
-    } else if (session->ending) {
+    if (session->ending) {
         close_by_reply(session, session->closed_at, "the server closes the connection");
     } else {
         GError *error = g_error_new(
@@ -359,7 +361,7 @@ static bool session_expects(void *object)
 {
     const MbSmtpSession *session = object;
 
-    return session->pending_count > 0 || session->ending;
+    return mb_smtp_session_progress(session).is_waiting;
 }
 
 const MbSessionOps mb_smtp_session_ops = {

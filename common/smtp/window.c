@@ -3,9 +3,12 @@
  */
 #include "internal.h"
 
-#define PATIENCE_MS     (5 * 60 * 1000)  /* RFC 5321, 4.5.3.2 */
-#define PATIENCE_END_MS (10 * 60 * 1000) /* 4.5.3.2.6 */
-#define PATIENCE_BYE_MS (5 * 1000)
+/* RFC 5321, 4.5.3.2 */
+#define PATIENCE_MS       (5 * 60 * 1000)
+#define PATIENCE_DATA_MS  (2 * 60 * 1000)  /* 4.5.3.2.4 */
+#define PATIENCE_BLOCK_MS (3 * 60 * 1000)  /* 4.5.3.2.5 */
+#define PATIENCE_END_MS   (10 * 60 * 1000) /* 4.5.3.2.6 */
+#define PATIENCE_BYE_MS   (5 * 1000)
 
 const MbSmtpCapabilities *mb_smtp_session_capabilities(const MbSmtpSession *session)
 {
@@ -27,14 +30,31 @@ guint mb_smtp_session_in_flight(const MbSmtpSession *session)
 
 guint mb_smtp_session_patience(const MbSmtpSession *session)
 {
-    MbSmtpCommand command;
+    const MbSmtpPending *pending = &session->pending[session->pending_first];
 
     if (session->ending || session->quit_said)
         return PATIENCE_BYE_MS;
     if (session->pending_count == 0)
         return PATIENCE_MS;
-    command = session->pending[session->pending_first].command;
-    return command == COMMAND_END || command == COMMAND_BDAT ? PATIENCE_END_MS : PATIENCE_MS;
+    switch (pending->command) {
+    case COMMAND_DATA: return PATIENCE_DATA_MS;
+    case COMMAND_END:
+        return pending->said_at > session->outbox.written ? PATIENCE_BLOCK_MS : PATIENCE_END_MS;
+    case COMMAND_BDAT:
+        return pending->slot->end_at > session->outbox.written ? PATIENCE_BLOCK_MS
+                                                               : PATIENCE_END_MS;
+    default: return PATIENCE_MS;
+    }
+}
+
+MbSmtpProgress mb_smtp_session_progress(const MbSmtpSession *session)
+{
+    return (MbSmtpProgress){
+        .replies = session->replies,
+        .written = session->outbox.written,
+        .is_writing = session->outbox.appended > session->outbox.written,
+        .is_waiting = session->pending_count > 0 || session->ending,
+    };
 }
 
 static bool check_content(const MbSmtpSession *session, const MbSmtpMessage *message,

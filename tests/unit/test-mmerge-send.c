@@ -6,57 +6,8 @@
 
 #include "job.h"
 #include "pacer.h"
-#include "scope.h"
 #include "statement.h"
 #include "suite.h"
-
-static const struct {
-    const char *name;
-    int code;
-    const char *enhanced, *text;
-    MbSmtpStage stage;
-    MmScope want;
-} scope_rows[] = {
-    {"no such user", 550, "5.1.1", "who", MB_SMTP_STAGE_RCPT, MM_SCOPE_RECIPIENT},
-    {"greylisted", 451, "4.7.1", "Greylisted", MB_SMTP_STAGE_RCPT, MM_SCOPE_RECIPIENT},
-    {"too many recipients", 452, "4.5.3", "Too many recipients", MB_SMTP_STAGE_RCPT,
-     MM_SCOPE_RECIPIENT},
-    {"spam", 554, "5.7.1", "spam", MB_SMTP_STAGE_END, MM_SCOPE_MESSAGE},
-    {"sender refused", 550, "5.7.1", "not yours", MB_SMTP_STAGE_MAIL, MM_SCOPE_MESSAGE},
-    {"too many messages here", 421, "4.7.0", "maximum message count per session",
-     MB_SMTP_STAGE_MAIL, MM_SCOPE_CONNECTION},
-    {"Google's daily limit", 550, "5.4.5", "Daily user sending limit exceeded.", MB_SMTP_STAGE_END,
-     MM_SCOPE_ACCOUNT},
-    {"Microsoft's threads", 432, "4.3.2", "STOREDRV.ClientSubmit; sender thread limit exceeded",
-     MB_SMTP_STAGE_END, MM_SCOPE_ACCOUNT},
-    {"Amazon's throttle", 454, NULL, "Throttling failure: Maximum sending rate exceeded.",
-     MB_SMTP_STAGE_END, MM_SCOPE_ACCOUNT},
-    {"a quota at a recipient", 550, NULL, "Daily sending quota exceeded", MB_SMTP_STAGE_RCPT,
-     MM_SCOPE_ACCOUNT},
-    {"a full mailbox", 552, "5.2.2", "mailbox full", MB_SMTP_STAGE_RCPT, MM_SCOPE_RECIPIENT},
-};
-
-START_TEST(a_reply_has_its_scope)
-{
-    MbSmtpReply reply = {scope_rows[_i].code, (char *)scope_rows[_i].enhanced,
-                         (char *)scope_rows[_i].text};
-
-    ck_assert_msg(mm_scope_of(&reply, scope_rows[_i].stage) == scope_rows[_i].want, "%s",
-                  scope_rows[_i].name);
-    statement("M-25");
-}
-END_TEST
-
-START_TEST(a_quota_of_the_day_pauses_longer_than_a_throttle)
-{
-    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 550, .enhanced = (char[]){"5.4.5"}}),
-                      86400);
-    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 432, .enhanced = (char[]){"4.3.2"}}),
-                      60);
-    ck_assert_uint_eq(mm_scope_pause(&(MbSmtpReply){.code = 421, .enhanced = (char[]){"4.7.28"}}),
-                      3600);
-}
-END_TEST
 
 static MmJob *new_job(size_t n, unsigned attempt)
 {
@@ -292,8 +243,6 @@ int main(void)
     Suite *suite = suite_create("mmerge-send");
     TCase *tcase = tcase_create("send");
 
-    tcase_add_loop_test(tcase, a_reply_has_its_scope, 0, G_N_ELEMENTS(scope_rows));
-    tcase_add_test(tcase, a_quota_of_the_day_pauses_longer_than_a_throttle);
     tcase_add_loop_test(tcase, a_fate_gives_each_recipient_its_outcome, 0,
                         G_N_ELEMENTS(outcome_rows));
     tcase_add_test(tcase, what_is_deferred_waits_longer_each_time);

@@ -1,6 +1,7 @@
 #include "dispatch.h"
 
 #include "interrupt.h"
+#include "scope.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -179,18 +180,12 @@ static void check_failures(Dispatch *dispatch)
 
 static void stop_for_account(Dispatch *dispatch, const MmJob *job)
 {
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    g_autoptr(GDateTime) then = g_date_time_add_seconds(now, job->pause_s);
-    g_autofree char *text = g_date_time_format(then, "%F %R");
     const char *reply = "";
 
     for (size_t i = 0; i < job->claim->n_entries; i++)
         if (job->outcomes[i].reply != NULL && job->outcomes[i].state == MM_PENDING)
             reply = job->outcomes[i].reply;
-    stop_take(dispatch, g_error_new(MM_SENDER_ERROR, MB_ERROR_TEMPORARY,
-                                    "the server takes no more from this account for now: %s: "
-                                    "come back after %s",
-                                    reply, text));
+    stop_take(dispatch, mm_scope_stop(reply, job->pause_s));
 }
 
 static bool is_released(const MmJob *job)
@@ -354,7 +349,8 @@ typedef struct {
     int64_t now, updated;
 } Past;
 
-/* What was sent within the rate's window before this run counts too, a message once. A time to come
+/* What was sent within the rate's window before this run counts too, a message once, at the end of
+ * its second. A time to come
  * was written before the clock was set back. */
 static bool note_past(const MmLedgerEntry *entry, void *user)
 {
@@ -399,7 +395,7 @@ static bool make_pacer(Dispatch *dispatch, GError **error)
     dispatch->exchange.pacer = mm_pacer_new(options->rate_count, options->rate_seconds);
     for (guint i = 0; i < times->len; i++)
         mm_pacer_add_past(dispatch->exchange.pacer,
-                          g_array_index(times, int64_t, i) * G_USEC_PER_SEC + offset_us);
+                          (g_array_index(times, int64_t, i) + 1) * G_USEC_PER_SEC + offset_us);
     return true;
 }
 

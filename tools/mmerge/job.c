@@ -74,7 +74,7 @@ static MmState state_of_refusal(MmJob *job, const MbSmtpReply *reply, MbSmtpStag
 {
     if (mm_scope_of(reply, stage) == MM_SCOPE_ACCOUNT) {
         job->account_wide = true;
-        job->pause_s = MAX(job->pause_s, mm_scope_pause(reply));
+        job->pause_s = MAX(job->pause_s, mm_scope_pause(reply, g_get_real_time() / G_USEC_PER_SEC));
         return MM_PENDING;
     }
     return reply->code / 100 == 5 ? MM_REFUSED : MM_DEFERRED;

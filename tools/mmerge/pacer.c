@@ -73,14 +73,30 @@ void mm_pacer_add_past(MmPacer *pacer, gint64 when_us)
     note(pacer, when_us);
 }
 
-gint64 mm_pacer_take(MmPacer *pacer, gint64 now_us)
+/* The slot to be overwritten is the count-th before this one. */
+static gint64 left(const MmPacer *pacer, gint64 now_us)
 {
-    gint64 wait = 0;
+    return pacer->used < pacer->count
+               ? 0
+               : MAX(pacer->when[pacer->next] + pacer->window_us - now_us, 0);
+}
+
+gint64 mm_pacer_wait(MmPacer *pacer, gint64 now_us)
+{
+    gint64 wait;
 
     pthread_mutex_lock(&pacer->lock);
-    /* The slot to be overwritten is the count-th before this one. */
-    if (pacer->used == pacer->count)
-        wait = MAX(pacer->when[pacer->next] + pacer->window_us - now_us, 0);
+    wait = left(pacer, now_us);
+    pthread_mutex_unlock(&pacer->lock);
+    return wait;
+}
+
+gint64 mm_pacer_take(MmPacer *pacer, gint64 now_us)
+{
+    gint64 wait;
+
+    pthread_mutex_lock(&pacer->lock);
+    wait = left(pacer, now_us);
     if (wait == 0)
         note(pacer, now_us);
     pthread_mutex_unlock(&pacer->lock);

@@ -22,6 +22,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmPacer, mm_pacer_free)
 /* What earlier runs sent, in the order of time; before the first take. */
 void mm_pacer_add_past(MmPacer *pacer, gint64 when_us);
 
+/* How many microseconds to wait before the next one may go; 0: none. Nothing is counted. */
+gint64 mm_pacer_wait(MmPacer *pacer, gint64 now_us);
+
 /* 0: go ahead, and it is counted; else how many microseconds to wait before asking again. */
 gint64 mm_pacer_take(MmPacer *pacer, gint64 now_us);
 

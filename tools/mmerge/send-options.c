@@ -23,6 +23,20 @@ static bool usage(GError **error, const char *format, ...)
     return false;
 }
 
+static bool check_timeout(MmSendOptions *options, GError **error)
+{
+    guint64 seconds = 0;
+
+    if (options->timeout == NULL)
+        return true;
+    if (!mb_text_parse_duration(options->timeout, &seconds, error))
+        return false;
+    if (seconds == 0 || seconds > 86400)
+        return usage(error, "--timeout %s: from 1s to 24h", options->timeout);
+    options->account->timeout_ms = (guint)seconds * 1000;
+    return true;
+}
+
 static bool check_server(MmSendOptions *options, GError **error)
 {
     MbAccount *account;
@@ -44,7 +58,7 @@ static bool check_server(MmSendOptions *options, GError **error)
     account->auth = g_strdup(options->auth);
     account->trust_file = g_strdup(options->tls_trust);
     account->fingerprint = g_strdup(options->tls_fingerprint);
-    return true;
+    return check_timeout(options, error);
 }
 
 static bool check_failures(MmSendOptions *options, GError **error)
@@ -176,6 +190,9 @@ static GOptionEntry *make_entries(MmSendOptions *options)
          "Most messages in flight on a connection (as the server allows)", "N"},
         {"per-connection", 0, 0, G_OPTION_ARG_INT, &options->per_connection,
          "Messages, then a new connection; 0: no bound (100)", "N"},
+        {"timeout", 0, 0, G_OPTION_ARG_STRING, &options->timeout,
+         "Longest wait for a reply (10m for the last one of a message, 5m or less for others)",
+         "TIME"},
         {"rate", 0, 0, G_OPTION_ARG_STRING, &options->rate,
          "At most N/second, /minute, /hour or /day, over any stretch of that length, across runs",
          "RATE"},
@@ -238,7 +255,7 @@ void mm_send_options_clear(MmSendOptions *options)
         &options->redirect_to,   &options->dsn,
         &options->wait,          &options->in_doubt,
         &options->max_failures,  &options->transcript,
-        &options->notify,
+        &options->notify,        &options->timeout,
     };
 
     mm_campaign_options_clear(&options->campaign);

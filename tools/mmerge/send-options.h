@@ -18,6 +18,7 @@ typedef struct {
     char *ledger, *campaign_name;
     gboolean accept_changes;
     int connections, window, per_connection;
+    char *timeout;
     char *rate;
     gint64 limit;
     char *redirect_to;

@@ -1,5 +1,8 @@
 #include "sender.h"
 
+#include "patience.h"
+#include "scope.h"
+
 #include <errno.h>
 #include <mailbatch/net/stream.h>
 #include <poll.h>
@@ -12,6 +15,8 @@
 MB_DEFINE_QUARK(mm_sender_error)
 
 #define IDLE_US       (20 * G_USEC_PER_SEC) /* without a job: then the connection is given back */
+#define CONNECT_MS    10000
+#define HANDSHAKE_MS  30000
 #define FIRST_PAUSE_S 1
 #define LAST_PAUSE_S  60
 
@@ -25,10 +30,11 @@ struct MmSender {
     MbStream *stream;
     MbSmtpSession *session;
     guint submitted; /* on this connection */
-    guint patience_ms;
-    gint64 busy_us; /* when there was last something to do */
-    bool was_ready; /* ever */
-    bool progress;  /* a reply decided a message since the last trouble */
+    MmPatience patience;
+    guint silence_ms; /* as the pump was told */
+    gint64 busy_us;   /* when there was last something to do */
+    bool was_ready;   /* ever */
+    bool progress;    /* a reply, 421 apart, decided a message since the last trouble */
     bool flush_due;
 };
 
@@ -59,7 +65,8 @@ static void on_message(MmSender *sender, const MbSmtpEvent *event)
     mm_job_take_event(job, event);
     if (sender->options->marks != NULL)
         mm_marks_set(sender->options->marks, job->claim->row, job->claim->mark, mm_job_mark(job));
-    if (event->fate == MB_SMTP_ACCEPTED || event->fate == MB_SMTP_REFUSED)
+    if (event->fate == MB_SMTP_ACCEPTED ||
+        (event->fate == MB_SMTP_REFUSED && event->reply->code != 421))
         sender->progress = true;
     give(sender, job);
 }
@@ -93,7 +100,8 @@ static bool start_tls(MmSender *sender, GError **error)
 
     if (!mb_stream_start_tls(sender->stream, options->tls, options->account->host, error))
         return false;
-    mm_transcript_note(options->transcript, sender->number, "TLS started with cipher %s",
+    mm_transcript_note(options->transcript, sender->number, "TLS %s with cipher %s",
+                       mb_stream_is_resumed(sender->stream) ? "resumed" : "started",
                        mb_stream_tls_cipher(sender->stream));
     return true;
 }
@@ -102,10 +110,14 @@ static bool connect_stream(MmSender *sender, GError **error)
 {
     const MmSenderOptions *options = sender->options;
     const MbAccount *account = options->account;
+    MbDialOptions dial = {
+        .connect_timeout_ms = account->timeout_ms > 0 ? MIN(account->timeout_ms, CONNECT_MS) : 0,
+        .tls_timeout_ms = account->timeout_ms > 0 ? MIN(account->timeout_ms, HANDSHAKE_MS) : 0,
+    };
 
     mm_transcript_note(options->transcript, sender->number, "Trying %s:%u...", account->host,
                        account->port);
-    sender->stream = mb_stream_dial(account->host, account->port, NULL, error);
+    sender->stream = mb_stream_dial(account->host, account->port, &dial, error);
     if (sender->stream == NULL)
         return false;
     mm_transcript_note(options->transcript, sender->number, "Connected to %s.", account->host);
@@ -131,7 +143,8 @@ static bool begin_session(MmSender *sender, GError **error)
 
     sender->session = mb_smtp_session_new(&session, error);
     sender->submitted = 0;
-    sender->patience_ms = 0;
+    sender->silence_ms = 0;
+    sender->patience = (MmPatience){.longest_ms = account->timeout_ms};
     sender->busy_us = g_get_monotonic_time();
     return sender->session != NULL;
 }
@@ -179,12 +192,19 @@ static int fill(MmSender *sender, MmJob **first)
         MmJob *job = *first != NULL                 ? g_steal_pointer(first)
                      : atomic_load(&sender->finish) ? NULL
                                                     : options->take(options->user, &wait_us);
+        gint64 pause_us = job != NULL ? options->pace(options->user) : 0;
         if (job == NULL)
             break;
+        if (pause_us > 0) {
+            wait_us = pause_us;
+            *first = job;
+            break;
+        }
         sender->busy_us = g_get_monotonic_time();
         submit(sender, job);
     }
-    if (*first != NULL || mb_smtp_session_in_flight(sender->session) > 0)
+    if (mb_smtp_session_in_flight(sender->session) > 0 ||
+        (*first != NULL && mb_smtp_session_room(sender->session) == 0))
         sender->busy_us = g_get_monotonic_time();
     idle_us = sender->busy_us + IDLE_US - g_get_monotonic_time();
     if (atomic_load(&sender->finish) || idle_us <= 0 ||
@@ -208,8 +228,6 @@ static void say_why(const MbSmtpEvent *event, GError **error)
 {
     g_autofree char *message = NULL;
 
-    if (event->error == NULL)
-        return;
     if (*error == NULL || event->closed_by != NULL) {
         g_clear_error(error);
         *error = g_error_copy(event->error);
@@ -219,6 +237,24 @@ static void say_why(const MbSmtpEvent *event, GError **error)
                               mb_smtp_stage_name(event->closed_at));
     g_free((*error)->message);
     (*error)->message = g_steal_pointer(&message);
+}
+
+/* How the connection ended. What is said to the whole account is no use trying again. */
+static Talk judge_end(const MbSmtpEvent *event, GError **error)
+{
+    g_autofree char *shown = NULL;
+
+    if (event->error == NULL)
+        return TALK_OVER;
+    say_why(event, error);
+    if (event->closed_by == NULL ||
+        mm_scope_of(event->closed_by, event->closed_at) != MM_SCOPE_ACCOUNT)
+        return TALK_LOST;
+    shown = mb_smtp_reply_printable(event->closed_by);
+    g_clear_error(error);
+    *error =
+        mm_scope_stop(shown, mm_scope_pause(event->closed_by, g_get_real_time() / G_USEC_PER_SEC));
+    return TALK_FATAL;
 }
 
 /* Takes what the session tells. True when it has ended; *outcome and *error then say how. */
@@ -237,13 +273,31 @@ static bool take_events(MmSender *sender, Talk *outcome, GError **error)
             mb_smtp_session_tls_started(sender->session);
             break;
         case MB_SMTP_EVENT_MESSAGE: on_message(sender, &event); break;
-        case MB_SMTP_EVENT_CLOSED:
-            *outcome = event.error == NULL ? TALK_OVER : TALK_LOST;
-            say_why(&event, error);
-            return true;
+        case MB_SMTP_EVENT_CLOSED: *outcome = judge_end(&event, error); return true;
         }
     }
     flush(sender);
+    return false;
+}
+
+/* A turn of the pump. False with *lost when the server is given up. */
+static bool step(MmSender *sender, MbPump *pump, int wait_ms, GError **lost)
+{
+    guint silence = mm_patience_silence(&sender->patience, sender->session);
+    gint64 began = g_get_monotonic_time();
+    int limit = mm_patience_limit(&sender->patience, sender->session, wait_ms);
+    gint64 waited_ms;
+
+    if (silence != sender->silence_ms)
+        mb_pump_set_idle(pump, silence);
+    sender->silence_ms = silence;
+    mb_pump_step(pump, limit, sender->wake, lost);
+    drain_wake(sender);
+    waited_ms = MIN((g_get_monotonic_time() - began) / 1000, limit);
+    if (*lost != NULL || mm_patience_check(&sender->patience, sender->session, waited_ms,
+                                           mb_stream_name(sender->stream), lost))
+        return *lost == NULL;
+    mb_smtp_session_ops.input_end(sender->session, true);
     return false;
 }
 
@@ -256,21 +310,10 @@ static Talk converse(MmSender *sender, MmJob **first, GError **error)
 
     for (;;) {
         GError *lost = NULL;
-        int wait_ms = fill(sender, first);
-        guint patience = mb_smtp_session_patience(sender->session);
 
-        if (patience != sender->patience_ms) {
-            if (sender->options->account->timeout_ms > 0)
-                patience = MIN(patience, sender->options->account->timeout_ms);
-            mb_pump_set_idle(pump, patience);
-            sender->patience_ms = mb_smtp_session_patience(sender->session);
-        }
-        mb_pump_step(pump, wait_ms, sender->wake, &lost);
-        drain_wake(sender);
-        if (lost != NULL && *error == NULL)
-            *error = lost;
-        else
-            g_clear_error(&lost);
+        if (!step(sender, pump, fill(sender, first), &lost) && *error == NULL)
+            *error = g_steal_pointer(&lost);
+        g_clear_error(&lost);
         if (take_events(sender, &outcome, error)) {
             flush(sender);
             if (outcome == TALK_OVER)
@@ -296,7 +339,7 @@ static Talk talk(MmSender *sender, MmJob **first, GError **error)
 
     if (connect_stream(sender, error) && begin_session(sender, error))
         outcome = converse(sender, first, error);
-    if (outcome == TALK_LOST) {
+    if (outcome != TALK_OVER) {
         mm_transcript_note(sender->options->transcript, sender->number, "%s", (*error)->message);
         if (is_hopeless(sender, *error))
             outcome = TALK_FATAL;

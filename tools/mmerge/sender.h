@@ -40,6 +40,9 @@ typedef struct {
     /* The next job, made ready (wire and sender); NULL when there is none now, *wait_us says when
      * to ask again (-1: when woken). */
     MmJob *(*take)(void *user, gint64 *wait_us);
+    /* A message is about to go: 0, and it counts against the rate; else how many microseconds it
+     * has to wait. */
+    gint64 (*pace)(void *user);
     /* A job comes back; it is the owner's again. */
     void (*give)(void *user, MmJob *job);
     /* After a round of those: others may look now. */

@@ -109,12 +109,22 @@ static MmJob *take(void *user, gint64 *wait_us)
     *wait_us = -1;
     if (job == NULL || worker->exchange->pacer == NULL)
         return job;
-    wait = mm_pacer_take(worker->exchange->pacer, g_get_monotonic_time());
+    wait = mm_pacer_wait(worker->exchange->pacer, g_get_monotonic_time());
     if (wait == 0)
         return job;
     *wait_us = wait;
     worker->held = job;
     return NULL;
+}
+
+/* Counted when it goes and not when it was taken: a connection may have to be made in between. */
+static gint64 pace(void *user)
+{
+    MmWorker *worker = user;
+
+    return worker->exchange->pacer != NULL
+               ? mm_pacer_take(worker->exchange->pacer, g_get_monotonic_time())
+               : 0;
 }
 
 static void tell(MmWorker *worker, int kind, const GError *error, guint retry_s)
@@ -159,6 +169,7 @@ MmWorker *mm_worker_start(const MmRun *run, MmExchange *exchange, unsigned numbe
         .transcript = run->transcript,
         .user = worker,
         .take = take,
+        .pace = pace,
         .give = give,
         .flush = flush,
         .trouble = trouble,

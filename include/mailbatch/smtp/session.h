@@ -149,9 +149,19 @@ guint mb_smtp_session_room(const MbSmtpSession *session);
 guint mb_smtp_session_in_flight(const MbSmtpSession *session);
 
 /* How long to wait for the peer now, in milliseconds (RFC 5321, 4.5.3.2): ten minutes for the final
- * reply, five for the others, some seconds once a 421 was said. For mb_pump_set_idle(), whenever it
- * has changed. */
+ * reply, three for a block of content to be taken, two for DATA's reply, five for the others, some
+ * seconds once a 421 or QUIT was said. For mb_pump_set_idle(), whenever it has changed. */
 guint mb_smtp_session_patience(const MbSmtpSession *session);
+
+/* What tells waiting from getting on: a peer that drips octets is never silent. */
+typedef struct {
+    uint64_t replies; /* whole replies taken so far */
+    uint64_t written; /* octets taken by the kernel so far */
+    bool is_writing;  /* more of what was generated is still to be written */
+    bool is_waiting;  /* a reply is awaited */
+} MbSmtpProgress;
+
+MbSmtpProgress mb_smtp_session_progress(const MbSmtpSession *session);
 
 /* Queues a message. What fails here fails locally, before any octet leaves, with MB_ERROR_DATA: an
  * address that does not pass mb_smtp_address_check() (M-8); one that needs SMTPUTF8 where it is not
