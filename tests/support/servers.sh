@@ -1,6 +1,6 @@
 # Private servers of Debian's packages. Source it after lib.sh; it brings Postfix and Dovecot
-# (servers-postfix-dovecot.sh) and smtp-sink (servers-smtp-sink.sh). Others have a file each, which
-# the tests that need them source after this one.
+# (servers-postfix-dovecot.sh) and smtp-sink (peers.sh). Others have a file each, which the tests
+# that need them source after this one.
 #
 #   need_layer CASE LAYER PACKAGE…  installs the packages into the layer LAYER unless it is there;
 #                              false, and CASE counted as skipped, where that is not possible
@@ -11,7 +11,6 @@
 #                              (DIR/mail, owned by nobody); what SCRIPT prints is in DIR/log.
 #   stop_servers               all of them, earlier than the test's end; all processes are gone when
 #                              it returns
-#   mb_port_open PORT          true when somebody listens (for wait_for)
 #
 #   Boxes are the Maildirs MAIL_DIR/X/Maildir. Where a server delivers, mail to u1 … u9@example.net
 #   goes to the boxes u1 … u9, and to any other address of example.net, example.org and
@@ -27,26 +26,12 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # the variables are the tests'
 
-MB_SERVERS=${MB_SERVERS:-$MB_SOURCE/build/servers}
+# shellcheck source=tests/support/peers.sh
+. "$MB_SOURCE/tests/support/peers.sh"
+
 mb_servers_pids=()
 
 # --- the packages --------------------------------------------------------------------------------
-
-# mb_once FILE COMMAND…: COMMAND makes FILE; of several tests at once, one does it.
-mb_once()
-{
-    local file=$1 lock
-
-    shift
-    mkdir -p "$MB_SERVERS"
-    exec {lock}>"$MB_SERVERS/lock"
-    flock "$lock"
-    if [ ! -e "$file" ] && ! "$@" >"$MB_SERVERS/log" 2>&1; then
-        tail -n 20 "$MB_SERVERS/log" >&2
-    fi
-    exec {lock}>&-
-    [ -e "$file" ]
-}
 
 mb_make_layer()
 {
@@ -115,11 +100,6 @@ stop_servers()
     mb_servers_pids=()
 }
 
-mb_port_open()
-{
-    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
 # --- boxes ---------------------------------------------------------------------------------------
 
 mail_files()
@@ -157,5 +137,3 @@ seed_mail()
 
 # shellcheck source=tests/support/servers-postfix-dovecot.sh
 . "$MB_SOURCE/tests/support/servers-postfix-dovecot.sh"
-# shellcheck source=tests/support/servers-smtp-sink.sh
-. "$MB_SOURCE/tests/support/servers-smtp-sink.sh"
