@@ -18,7 +18,8 @@ static uint32_t wanted_events(const MsConnection *connection)
     bool reading = !connection->ended && connection->pending->len == 0 &&
                    connection->delayed_octets < MS_PENDING_MAX &&
                    (session->wish == MS_WISH_NONE || connection->lingering);
-    bool writing = !connection->lingering && session->out->len > connection->sent;
+    bool writing = !connection->lingering && session->out->len > connection->sent &&
+                   connection->next_octet == 0;
 
     return epoll_events(mb_stream_events(connection->stream, reading, writing));
 }
@@ -40,6 +41,8 @@ void ms_connection_free(MsConnection *connection)
 
     if (connection->lingering)
         g_queue_remove(&server->lingering, connection);
+    if (connection->next_octet != 0)
+        g_queue_remove(&server->dripping, connection);
     for (GList *next = server->chunks.head; connection->delayed > 0 && next != NULL;
          next = next->next) {
         MsChunk *chunk = next->data;
@@ -76,15 +79,26 @@ static void linger(MsConnection *connection)
     mb_stream_end(connection->stream);
 }
 
+static void wait_for_next_octet(MsConnection *connection)
+{
+    guint pause_ms = connection->session->drip_ms;
+
+    if (pause_ms == 0)
+        return;
+    connection->next_octet = g_get_monotonic_time() + (gint64)pause_ms * 1000;
+    g_queue_push_tail(&connection->server->dripping, connection);
+}
+
 /* Writes what the session said, as far as the kernel takes it. False when the connection is lost.
  */
 static bool flush(MsConnection *connection)
 {
-    GString *out = connection->session->out;
+    const MsSession *session = connection->session;
+    GString *out = session->out;
 
-    while (out->len > connection->sent) {
+    while (out->len > connection->sent && connection->next_octet == 0) {
         struct iovec part = {.iov_base = out->str + connection->sent,
-                             .iov_len = out->len - connection->sent};
+                             .iov_len = session->drips ? 1 : out->len - connection->sent};
         size_t wrote = 0;
         MbIo io = mb_stream_write(connection->stream, &part, 1, &wrote, NULL);
 
@@ -97,8 +111,10 @@ static bool flush(MsConnection *connection)
         if (io != MB_IO_OK)
             return false;
         connection->sent += wrote;
+        if (session->drips)
+            wait_for_next_octet(connection);
     }
-    g_string_truncate(out, 0);
+    g_string_erase(out, 0, (gssize)connection->sent);
     connection->sent = 0;
     return true;
 }
@@ -110,7 +126,10 @@ static bool feed_pending(MsConnection *connection)
     size_t said = session->out->len;
     size_t taken = 0;
 
-    if (session->ops->produce != NULL && session->wish == MS_WISH_NONE)
+    if (session->endless != NULL)
+        while (session->out->len < MS_OUT_FULL)
+            g_string_append_len(session->out, session->endless->str, (gssize)session->endless->len);
+    else if (session->ops->produce != NULL && session->wish == MS_WISH_NONE)
         session->ops->produce(session);
     if (connection->pending->len > 0 && session->wish == MS_WISH_NONE)
         taken = session->ops->input(session, connection->pending->data, connection->pending->len);
@@ -165,7 +184,8 @@ static bool advance(MsConnection *connection)
             ms_connection_free(connection);
             return false;
         }
-    } while (!connection->write_blocked && !connection->handshaking && feed_pending(connection) &&
+    } while (!connection->write_blocked && connection->next_octet == 0 &&
+             !connection->handshaking && feed_pending(connection) &&
              (session->out->len > 0 || session->wish == MS_WISH_NONE));
     if (session->out->len == 0 && !connection->lingering && !connection->handshaking &&
         !grant_wish(connection))
@@ -289,6 +309,13 @@ void ms_connection_on_due(MsConnection *connection, const MsChunk *chunk)
         connection->session->ops->greet(connection->session);
     else
         hear(connection, chunk->bytes, chunk->length);
+    go_on(connection);
+}
+
+void ms_connection_on_drip(MsConnection *connection)
+{
+    g_queue_remove(&connection->server->dripping, connection);
+    connection->next_octet = 0;
     go_on(connection);
 }
 

@@ -4,7 +4,8 @@
 #include <mailbatch/base/text.h>
 #include <string.h>
 
-#define SCRIPT_MAX ((guint64)1024 * 1024)
+#define SCRIPT_MAX  ((guint64)1024 * 1024)
+#define DRIP_MAX_MS 600000
 
 /* What the grammar of either protocol excludes: a wrong first octet, an escape sequence, a NUL,
  * 8-bit octets. */
@@ -179,14 +180,22 @@ static const char *parse_action(MsFault *fault, MsProtocol protocol, const char 
         fault->action = plain[i].action;
         return *rest == '\0' ? NULL : "nothing may follow this action";
     }
-    if (strcmp(word, "say") == 0) {
-        fault->action = MS_SAY;
+    if (strcmp(word, "say") == 0 || strcmp(word, "endless") == 0) {
+        fault->action = *word == 's' ? MS_SAY : MS_ENDLESS;
         fault->text = unescape(rest);
-        return fault->text != NULL ? NULL : "unknown escape";
+        if (fault->text == NULL)
+            return "unknown escape";
+        return fault->action == MS_ENDLESS && fault->text->len == 0 ? "a text has to follow" : NULL;
+    }
+    if (strcmp(word, "drip") == 0) {
+        fault->action = MS_DRIP;
+        return g_ascii_string_to_unsigned(rest, 10, 0, DRIP_MAX_MS, &fault->number, NULL)
+                   ? NULL
+                   : "how many milliseconds between octets is not a number up to 600000";
     }
     if (protocol == MS_POP3 && strcmp(word, "truncate") == 0) {
         fault->action = MS_TRUNCATE;
-        return g_ascii_string_to_unsigned(rest, 10, 0, G_MAXINT64, &fault->octets, NULL)
+        return g_ascii_string_to_unsigned(rest, 10, 0, G_MAXINT64, &fault->number, NULL)
                    ? NULL
                    : "how many octets to leave is not a number";
     }

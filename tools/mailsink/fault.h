@@ -10,8 +10,10 @@
  * closed instead, nothing is carried out / "lose"                 it is carried out, then the
  * connection is closed instead of the reply / "silence"              nothing is said any more on
  * this connection / "garbage"              bytes that are no reply / "say" SP text          text as
- * it stands, with \r \n \t \\ \0 \xHH \; and no line end of its own / "truncate" SP octets   pop3:
- * so much of the answer's content, then the connection is closed
+ * it stands, with \r \n \t \\ \0 \xHH \; and no line end of its own / "endless" SP text      the
+ * same over and over, until the client has gone / "drip" SP milliseconds   it is carried out; from
+ * its reply on every octet leaves by itself, so long after the one before / "truncate" SP octets
+ * pop3: so much of the answer's content, then the connection is closed
  *
  * The stages are those of MsStage, in lower case (smtp: `dot` is the end of a message's content, by
  * a dot or by BDAT LAST; `content` its first octets).
@@ -69,14 +71,16 @@ typedef enum {
     MS_SILENCE,
     MS_GARBAGE,
     MS_SAY,
+    MS_ENDLESS,
+    MS_DRIP,
     MS_TRUNCATE,
 } MsAction;
 
 typedef struct {
     MsAction action;
-    guint64 count; /* 0: every one */
-    GString *text; /* of MS_REPLY and MS_SAY */
-    guint64 octets;
+    guint64 count;  /* 0: every one */
+    GString *text;  /* of MS_REPLY, MS_SAY and MS_ENDLESS */
+    guint64 number; /* of MS_TRUNCATE: octets; of MS_DRIP: milliseconds */
 } MsFault;
 
 typedef struct MsFaults MsFaults;

@@ -18,7 +18,7 @@ static MsAnswer *begin(MsPop3 *pop3, MsAnswerKind kind, const MsFault *fault)
     *answer = (MsAnswer){.kind = kind};
     if (fault != NULL && fault->action == MS_TRUNCATE) {
         answer->is_cut = true;
-        answer->cut_left = fault->octets;
+        answer->cut_left = fault->number;
     }
     return answer;
 }

@@ -29,6 +29,7 @@ typedef struct {
     bool ended;     /* the client says nothing more */
     bool lingering; /* our end was said; what still comes is thrown away */
     bool write_blocked;
+    gint64 next_octet;   /* µs; of a session that drips: nothing is written before */
     gint64 linger_until; /* µs */
     GByteArray *pending; /* heard, but not yet taken by the session */
     size_t sent;         /* octets of session->out that are with the kernel */
@@ -54,6 +55,7 @@ struct MsServer {
     GHashTable *connections;
     GQueue chunks;    /* in the order of their time */
     GQueue lingering; /* the same */
+    GQueue dripping;  /* connections with an octet that waits for its time */
     char *buffer;
     bool doors_shut; /* no descriptors left: nobody is accepted */
 };
@@ -64,8 +66,10 @@ struct MsServer {
 
 void ms_connection_new(MsServer *server, MbStream *stream, const MsDoor *door);
 void ms_connection_free(MsConnection *connection);
-/* Both may free it. */
+/* They may free it. */
 void ms_connection_on_event(MsConnection *connection);
 void ms_connection_on_due(MsConnection *connection, const MsChunk *chunk);
+/* The next octet of one that drips may go. */
+void ms_connection_on_drip(MsConnection *connection);
 
 void ms_server_open_doors(MsServer *server);

@@ -40,6 +40,7 @@ MsServer *ms_server_new(MsHouse *house, MbTls *tls, guint delay_ms, GError **err
     server->buffer = g_malloc(MS_READ_SIZE);
     g_queue_init(&server->chunks);
     g_queue_init(&server->lingering);
+    g_queue_init(&server->dripping);
     return server;
 }
 
@@ -135,6 +136,8 @@ static int time_left(const MsServer *server)
         due = chunk->due;
     if (connection != NULL)
         due = MIN(due, connection->linger_until);
+    for (const GList *next = server->dripping.head; next != NULL; next = next->next)
+        due = MIN(due, ((const MsConnection *)next->data)->next_octet);
     if (due == G_MAXINT64)
         return -1;
     left = due - g_get_monotonic_time();
@@ -156,6 +159,16 @@ static void do_what_is_due(MsServer *server)
     while ((connection = g_queue_peek_head(&server->lingering)) != NULL &&
            connection->linger_until <= now)
         ms_connection_free(connection);
+    /* Each is taken out, and stands at the end again when another octet waits. */
+    for (guint left = server->dripping.length; left > 0 && server->dripping.length > 0; left--) {
+        connection = g_queue_peek_head(&server->dripping);
+        if (connection->next_octet <= now) {
+            ms_connection_on_drip(connection);
+        } else {
+            g_queue_pop_head(&server->dripping);
+            g_queue_push_tail(&server->dripping, connection);
+        }
+    }
 }
 
 /* False when it is time to stop. */

@@ -59,6 +59,14 @@ bool ms_session_suffer(MsSession *session, const MsFault *fault)
         return true;
     case MS_DROP: session->wish = MS_WISH_DROP; return true;
     case MS_SILENCE: session->silent = true; return true;
+    case MS_ENDLESS:
+        session->silent = true;
+        session->endless = fault->text;
+        return true;
+    case MS_DRIP:
+        session->drips = true;
+        session->drip_ms = (guint)fault->number;
+        break;
     case MS_LOSE:
     case MS_TRUNCATE: break;
     }

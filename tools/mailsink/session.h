@@ -71,9 +71,12 @@ struct MsSession {
     guint64 connection; /* its number */
     GString *out;
     MsWish wish;
-    bool silent;  /* a fault: nothing is said any more */
-    bool secure;  /* TLS */
-    bool spoiled; /* a fault spoke in place of the greeting */
+    bool silent;            /* a fault: nothing is said any more */
+    const GString *endless; /* a fault: this over and over; NULL: none */
+    bool drips;             /* a fault: each octet leaves by itself … */
+    guint drip_ms;          /* … so long after the one before */
+    bool secure;            /* TLS */
+    bool spoiled;           /* a fault spoke in place of the greeting */
 };
 
 MsSession *ms_smtp_session_new(MsHouse *house, bool secure);
@@ -92,7 +95,7 @@ void ms_session_say(MsSession *session, const char *text);
 bool ms_session_hides(const MsSession *session, MsHide what);
 
 /* Does what a fault says instead of a command. False when the command is to be carried out: there
- * is no fault, or one that concerns its answer (MS_LOSE, MS_TRUNCATE). */
+ * is no fault, or one that concerns its answer (MS_LOSE, MS_DRIP, MS_TRUNCATE). */
 bool ms_session_suffer(MsSession *session, const MsFault *fault);
 
 /* After a command with MS_LOSE: takes back what it said since `before`, and drops the connection.

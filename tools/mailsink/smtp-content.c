@@ -20,6 +20,8 @@ static void keep(void *user, const void *bytes, size_t length)
 {
     MsSmtp *smtp = user;
 
+    if (smtp->content_refused)
+        return;
     /* One octet over the limit is kept, so that the end knows. */
     if (is_over(smtp, length))
         length = MIN(length, smtp->session.house->max_size + 1 - ms_incoming_size(smtp->incoming));
@@ -70,6 +72,10 @@ static void end_content(MsSmtp *smtp, bool chunking)
     const MsFault *fault = ms_faults_meet(session->house->faults, MS_SMTP, MS_AT_DOT);
     size_t before = session->out->len;
 
+    if (smtp->content_refused) {
+        ms_smtp_reset(smtp);
+        return;
+    }
     if (!ms_session_suffer(session, fault)) {
         accept_message(smtp, chunking);
         ms_session_lose(session, fault, before);
@@ -81,13 +87,18 @@ static void end_content(MsSmtp *smtp, bool chunking)
 static bool meet_content(MsSmtp *smtp)
 {
     MsSession *session = &smtp->session;
+    const MsFault *fault;
 
     if (smtp->content_met)
         return false;
     smtp->content_met = true;
-    return ms_session_suffer(session,
-                             ms_faults_meet(session->house->faults, MS_SMTP, MS_AT_CONTENT)) &&
-           (session->wish != MS_WISH_NONE || session->silent);
+    fault = ms_faults_meet(session->house->faults, MS_SMTP, MS_AT_CONTENT);
+    if (!ms_session_suffer(session, fault))
+        return false;
+    smtp->content_refused = fault->action == MS_REPLY;
+    if (smtp->content_refused && smtp->mode == MS_MODE_CHUNK)
+        smtp->chunk_ignored = smtp->chunks_failed = true;
+    return session->wish != MS_WISH_NONE || session->silent;
 }
 
 /* --- DATA --- */

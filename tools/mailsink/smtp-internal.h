@@ -30,7 +30,8 @@ typedef struct {
     MsPath sender; /* its address is NULL outside a transaction */
     GPtrArray *recipients;
     MsIncoming *incoming;
-    bool content_met; /* the first octets of the content have come */
+    bool content_met;     /* the first octets of the content have come */
+    bool content_refused; /* and were refused: the rest is thrown away without a word */
 
     MsMode mode;
     MsUnstuff unstuff;

@@ -23,6 +23,7 @@ void ms_smtp_reset(MsSmtp *smtp)
     smtp->chunked = false;
     smtp->chunks_failed = false;
     smtp->content_met = false;
+    smtp->content_refused = false;
 }
 
 static MsPathRules rules_of(const MsSmtp *smtp, bool is_mail)
