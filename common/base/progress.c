@@ -15,6 +15,7 @@ struct MbProgress {
     guint64 total;
     gint64 started;
     gint64 drawn;
+    bool on_terminal;
 };
 
 static int hidden;
@@ -26,6 +27,7 @@ MbProgress *mb_progress_new(const char *what, guint64 total)
     progress->what = what;
     progress->total = total;
     progress->started = g_get_monotonic_time();
+    progress->on_terminal = isatty(STDERR_FILENO) == 1;
     return progress;
 }
 
@@ -88,11 +90,13 @@ char *mb_progress_text(const char *what, guint64 done, guint64 total, guint64 by
 
 void mb_progress_update(MbProgress *progress, guint64 done, guint64 bytes)
 {
-    gint64 now = g_get_monotonic_time();
     g_autofree char *text = NULL;
+    gint64 now;
 
-    if (now - progress->drawn < REDRAW_US || g_atomic_int_get(&hidden) != 0 ||
-        !isatty(STDERR_FILENO))
+    if (!progress->on_terminal || g_atomic_int_get(&hidden) != 0)
+        return;
+    now = g_get_monotonic_time();
+    if (now - progress->drawn < REDRAW_US)
         return;
     progress->drawn = now;
     text = mb_progress_text(progress->what, done, progress->total, bytes,

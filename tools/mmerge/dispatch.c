@@ -12,9 +12,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BATCH    128 /* rows a claim */
-#define AHEAD    256 /* jobs out at once, a connection */
-#define NEWS_MAX 4096
+#define BATCH     128 /* rows a claim */
+#define AHEAD     256 /* jobs out at once, a connection */
+#define NEWS_MAX  4096
+#define GATHER_MS 2
 
 typedef struct {
     const MmRun *run;
@@ -294,17 +295,32 @@ static void finish_workers(Dispatch *dispatch)
         mm_worker_finish(dispatch->workers->pdata[i]);
 }
 
+/* Results come one by one, and a thread that is woken for each costs more than what they are:
+ * some more are let come. The senders have enough to do meanwhile, and the marks know what was
+ * answered. */
+static void gather(Dispatch *dispatch)
+{
+    uint64_t count;
+    ssize_t got;
+
+    if (!dispatch->finishing && mm_interrupt_count() == 0)
+        poll(NULL, 0, GATHER_MS);
+    do
+        got = read(dispatch->exchange.wake, &count, sizeof count);
+    while (got < 0 && errno == EINTR);
+    if (got > 0)
+        atomic_exchange(&dispatch->exchange.told, false);
+}
+
 static void sleep_until_news(Dispatch *dispatch)
 {
     struct pollfd entry = {.fd = dispatch->exchange.wake, .events = POLLIN};
     int64_t wait_s = dispatch->round_over && dispatch->due > 0 && !dispatch->finishing
                          ? MAX(dispatch->due - now_s(), 0)
                          : -1;
-    uint64_t count;
 
-    poll(&entry, 1, wait_s < 0 ? -1 : (int)MIN(wait_s * 1000, G_MAXINT));
-    while (read(entry.fd, &count, sizeof count) < 0 && errno == EINTR)
-        ;
+    if (poll(&entry, 1, wait_s < 0 ? -1 : (int)MIN(wait_s * 1000, G_MAXINT)) > 0)
+        gather(dispatch);
     if (dispatch->due > 0 && dispatch->due <= now_s()) {
         dispatch->round_over = false;
         dispatch->due = 0;

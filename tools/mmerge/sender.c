@@ -24,7 +24,8 @@ struct MmSender {
     const MmSenderOptions *options;
     unsigned number;
     pthread_t thread;
-    int wake; /* eventfd: new jobs, or the end */
+    int wake;          /* eventfd: new jobs, or the end */
+    atomic_bool woken; /* it was written to and not read since */
     atomic_bool finish;
 
     MbStream *stream;
@@ -218,9 +219,16 @@ static int fill(MmSender *sender, MmJob **first)
 static void drain_wake(MmSender *sender)
 {
     uint64_t count;
+    ssize_t got;
 
-    while (read(sender->wake, &count, sizeof count) < 0 && errno == EINTR)
-        ;
+    if (!atomic_load(&sender->woken))
+        return;
+    do
+        got = read(sender->wake, &count, sizeof count);
+    while (got < 0 && errno == EINTR);
+    /* Between the flag and the write there is nothing to read yet: then the flag stays. */
+    if (got > 0)
+        atomic_exchange(&sender->woken, false);
 }
 
 /* The pump knows how the connection was lost, the session what for. */
@@ -449,6 +457,8 @@ void mm_sender_wake(MmSender *sender)
 {
     static const uint64_t one = 1;
 
+    if (atomic_exchange(&sender->woken, true))
+        return;
     while (write(sender->wake, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }

@@ -43,8 +43,10 @@ static bool make_message(MmWorker *worker, MmJob *job)
 static void flush(void *user)
 {
     static const uint64_t one = 1;
-    const MmWorker *worker = user;
+    MmWorker *worker = user;
 
+    if (atomic_exchange(&worker->exchange->told, true))
+        return;
     while (write(worker->exchange->wake, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }

@@ -18,6 +18,7 @@ typedef struct {
     MbQueue *results;                    /* MmJob, come back */
     MbQueue *news;                       /* MmNews */
     int wake;                            /* eventfd of the dispatcher */
+    atomic_bool told;                    /* it was written to and not read since */
     MmPacer *pacer;                      /* NULL: as fast as it goes */
     atomic_bool halt;                    /* nobody begins anything new */
     atomic_bool too_many;                /* … because too many were refused (--max-failures) */
