@@ -150,7 +150,8 @@ static bool set_up_journal(MbStore *store, GError **error)
     if (!ask_for_wal(store, error))
         return false;
     store->full_sync = true;
-    return run(store, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY",
+    /* What is sorted or undone goes to a temporary file when it is much: memory stays flat. */
+    return run(store, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE",
                error);
 }
 

@@ -29,6 +29,8 @@ static bool take_row(const MmVerdict *verdict, void *user, GError **error)
         .recipients = message != NULL ? message->recipients : NULL,
         .n_recipients = message != NULL ? message->n_recipients : 0,
         .invalid = verdict->invalid,
+        /* Equal rows have the same To, or neither can be made. */
+        .unique = verdict->invalid == NULL && verdict->duplicate_of == 0,
         .again = intake->again,
     };
 

@@ -6,6 +6,9 @@
  * only. */
 #define HELD_MAX 256
 
+/* Rows claimed before their marks are given back to the kernel: 128 KiB of them. */
+#define UNLOAD_ROWS 65536
+
 void mm_claim_free(MmClaim *claim)
 {
     if (claim == NULL)
@@ -233,14 +236,19 @@ GPtrArray *mm_ledger_claim(MmLedger *ledger, size_t n, uint64_t after, unsigned 
         return NULL;
     }
     mm_ledger_drop_held(ledger);
+    ledger->claimed += found->len;
+    if (ledger->claimed >= UNLOAD_ROWS) {
+        mm_marks_unload(ledger->marks);
+        ledger->claimed = 0;
+    }
     return g_steal_pointer(&found);
 }
 
 /* As claimable_sql has it. */
 static const char next_due_sql[] =
-    "SELECT min(CASE WHEN not_before > ?3 THEN 1 ELSE not_before END) FROM entry WHERE state = 3"
-    " AND NOT (?2 > 0 AND run = ?1 AND tries >= ?2) AND row IN (SELECT id FROM row WHERE number > "
-    "0)";
+    "SELECT min(CASE WHEN not_before > ?3 THEN 1 ELSE not_before END) FROM entry CROSS JOIN row ON"
+    " row.id = entry.row WHERE state = 3 AND NOT (?2 > 0 AND run = ?1 AND tries >= ?2) AND"
+    " number > 0";
 
 int64_t mm_ledger_next_due(MmLedger *ledger, unsigned max_attempts, int64_t now, GError **error)
 {

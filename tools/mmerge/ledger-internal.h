@@ -17,12 +17,13 @@ struct MmLedger {
     char *csv;
     char *boot; /* this boot's id */
     uint8_t secret[MB_SHA256_LENGTH];
-    int64_t run;  /* 0: none */
-    GArray *held; /* HeldOutcome: recorded, not yet committed */
+    int64_t run;    /* 0: none */
+    GArray *held;   /* HeldOutcome: recorded, not yet committed */
+    size_t claimed; /* rows, since the marks were last unloaded */
     /* ledger-rows.c */
     bool taking_rows;
+    bool may_repeat;        /* rows may be equal */
     int64_t last_before;    /* the last row's id before they came; 0: there was none */
-    GHashTable *ordinals;   /* a digest's first 8 bytes → how many rows had them */
     struct MmSeen *handled; /* ledger-again.c: To of the rows that are done → id */
     MmLedgerChanges changes;
     GString *changed_rows; /* the first few, for the message */

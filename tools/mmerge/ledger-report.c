@@ -13,6 +13,31 @@ static bool count_rows(MmLedger *ledger, MmLedgerCounts *counts, GError **error)
     return true;
 }
 
+/* Whether what is claimed is in somebody's hands. */
+static bool owner_is_there(const MmLedger *ledger)
+{
+    return ledger->owner_alive || ledger->run != 0;
+}
+
+static const char count_sql[] =
+    "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1),"
+    " count(*) FILTER (WHERE state = 2), count(*) FILTER (WHERE state = 3),"
+    " count(*) FILTER (WHERE state = 4), count(*) FILTER (WHERE state = 5),"
+    " count(*) FILTER (WHERE state = 6), count(*) FILTER (WHERE state = 7) FROM entry";
+
+/* As they stand in the file. */
+static bool count_states(MmLedger *ledger, MmLedgerCounts *counts, GError **error)
+{
+    MbStatement *select = mb_store_statement(ledger->store, count_sql, error);
+
+    if (select == NULL || mb_statement_step(select, error) != MB_NEXT)
+        return false;
+    for (int i = 0; i < MM_STATES; i++)
+        counts->entries[i] = (uint64_t)mb_statement_int(select, i);
+    mb_statement_reset(select);
+    return true;
+}
+
 static bool count_entry(const MmLedgerEntry *entry, void *user)
 {
     MmLedgerCounts *counts = user;
@@ -24,8 +49,14 @@ static bool count_entry(const MmLedgerEntry *entry, void *user)
 bool mm_ledger_count(MmLedger *ledger, MmLedgerCounts *counts, GError **error)
 {
     *counts = (MmLedgerCounts){0};
-    return count_rows(ledger, counts, error) &&
-           mm_ledger_each(ledger, NULL, count_entry, counts, error);
+    if (ledger->run != 0 && !mm_ledger_flush(ledger, error))
+        return false;
+    if (!count_rows(ledger, counts, error) || !count_states(ledger, counts, error))
+        return false;
+    if (counts->entries[MM_CLAIMED] == 0 || owner_is_there(ledger))
+        return true;
+    memset(counts->entries, 0, sizeof counts->entries);
+    return mm_ledger_each(ledger, NULL, count_entry, counts, error);
 }
 
 /* ---- every entry ---- */
@@ -39,7 +70,7 @@ static const char each_sql[] =
 static MmState shown_state(const MmLedger *ledger, MbStatement *select, MmState state,
                            unsigned attempts)
 {
-    if (state != MM_CLAIMED || ledger->owner_alive || ledger->run != 0)
+    if (state != MM_CLAIMED || owner_is_there(ledger))
         return state;
     state = mm_ledger_derive(ledger, mb_statement_int(select, 0), mb_statement_int(select, 13),
                              mb_statement_text(select, 14));

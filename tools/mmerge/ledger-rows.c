@@ -39,13 +39,14 @@ static bool is_other_column(MmLedger *ledger, const char *key_column)
 }
 
 /* Number 0 is "not seen in this CSV", -1 "gone, and accepted"; the indexes serve this comparison
- * only. The values of another column say nothing of who a row is. */
+ * only. `number > 0` stands in one, so that of a million equal rows each finds its place at once.
+ * The values of another column say nothing of who a row is. */
 static bool begin_comparison(MmLedger *ledger, const char *key_column, GError **error)
 {
     if (!mb_store_run(ledger->store,
                       "UPDATE row SET number = 0 WHERE number > 0;"
                       "CREATE INDEX row_match ON row (match) WHERE match IS NOT NULL;"
-                      "CREATE INDEX row_digest ON row (digest, ordinal)",
+                      "CREATE INDEX row_digest ON row (digest, number > 0, ordinal)",
                       error))
         return false;
     if (is_other_column(ledger, key_column) &&
@@ -61,9 +62,9 @@ bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, GError **err
     if (!mm_ledger_flush(ledger, error) || !mb_store_begin(ledger->store, true, error))
         return false;
     ledger->taking_rows = true;
+    ledger->may_repeat = false;
     ledger->changes = (MmLedgerChanges){0};
     ledger->changed_rows = g_string_new(NULL);
-    ledger->ordinals = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     if (ask_number(ledger, "SELECT ifnull(max(id), 0) FROM row", &ledger->last_before, error) &&
         (ledger->last_before == 0 || begin_comparison(ledger, key_column, error)) &&
         mm_ledger_put_meta(ledger, "key", key_column, strlen(key_column), error))
@@ -74,7 +75,6 @@ bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, GError **err
 
 static void end_comparison(MmLedger *ledger)
 {
-    g_clear_pointer(&ledger->ordinals, g_hash_table_unref);
     g_clear_pointer(&ledger->handled, mm_seen_free);
     g_string_free(g_steal_pointer(&ledger->changed_rows), TRUE);
     ledger->taking_rows = false;
@@ -88,18 +88,32 @@ void mm_ledger_abandon_rows(MmLedger *ledger)
     end_comparison(ledger);
 }
 
-/* How many rows before this one had the same digest. Half of one SHA-256 in eight is as good as all
- * of it here: a collision costs a number, not a mail. */
-static int64_t take_ordinal(MmLedger *ledger, const uint8_t *digest)
+/* How many rows before this one had the same digest. */
+static bool find_ordinal(MmLedger *ledger, const uint8_t *digest, int64_t *ordinal, GError **error)
 {
-    gint64 prefix;
-    gsize ordinal;
+    MbStatement *last = mb_store_statement(
+        ledger->store, "SELECT max(ordinal) + 1 FROM row WHERE digest = ?1 AND (number > 0) = 1",
+        error);
 
-    memcpy(&prefix, digest, sizeof prefix);
-    ordinal = GPOINTER_TO_SIZE(g_hash_table_lookup(ledger->ordinals, &prefix));
-    g_hash_table_insert(ledger->ordinals, g_memdup2(&prefix, sizeof prefix),
-                        GSIZE_TO_POINTER(ordinal + 1));
-    return (int64_t)ordinal;
+    if (last == NULL)
+        return false;
+    mb_statement_bind_blob(last, 1, digest, MB_SHA256_LENGTH);
+    if (mb_statement_step(last, error) != MB_NEXT)
+        return false;
+    *ordinal = mb_statement_int(last, 0);
+    mb_statement_reset(last);
+    return true;
+}
+
+/* Of the first list no row is looked for: equal rows are found afterwards, sorted on disk, and
+ * their number does not grow the process. */
+static bool number_equal_rows(MmLedger *ledger, GError **error)
+{
+    return mb_store_run(ledger->store,
+                        "UPDATE row SET ordinal = equal.ordinal FROM (SELECT id,"
+                        " row_number() OVER (PARTITION BY digest ORDER BY id) - 1 AS ordinal"
+                        " FROM row) AS equal WHERE equal.ordinal > 0 AND equal.id = row.id",
+                        error);
 }
 
 /* ---- rows ---- */
@@ -153,7 +167,7 @@ static MbNext find_row(MmLedger *ledger, const MmLedgerRow *row, int64_t ordinal
                        GError **error)
 {
     MbStatement *find = mb_store_statement(
-        ledger->store, KNOWN_ROW " WHERE digest = ?1 AND ordinal = ?2 AND number <= 0", error);
+        ledger->store, KNOWN_ROW " WHERE digest = ?1 AND (number > 0) = 0 AND ordinal = ?2", error);
     MbNext next;
 
     if (find == NULL)
@@ -205,13 +219,16 @@ static bool update_row(MmLedger *ledger, const MmLedgerRow *row, int64_t ordinal
 
 bool mm_ledger_add_row(MmLedger *ledger, const MmLedgerRow *row, GError **error)
 {
-    int64_t ordinal = take_ordinal(ledger, row->digest);
+    int64_t ordinal = 0;
     MmKnownRow known = {0};
     MmLedgerRow judged = *row;
     MbNext found = MB_END;
     bool good;
 
     g_assert(ledger->taking_rows);
+    ledger->may_repeat |= !row->unique;
+    if (ledger->last_before > 0 && !find_ordinal(ledger, row->digest, &ordinal, error))
+        return false;
     if (ledger->last_before > 0)
         found = find_row(ledger, row, ordinal, &known, error);
     if (found == MB_FAILED)
@@ -283,7 +300,7 @@ static bool compare_gone(MmLedger *ledger, bool accept_changes, GError **error)
     int64_t gone, done;
 
     if (ledger->last_before == 0)
-        return true;
+        return !ledger->may_repeat || number_equal_rows(ledger, error);
     if (!ask_number(ledger, "SELECT count(*) FROM row WHERE number = 0", &gone, error) ||
         !ask_number(ledger, "SELECT count(*) FROM row WHERE number = 0 AND " MM_IS_DONE, &done,
                     error))

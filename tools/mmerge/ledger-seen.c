@@ -8,6 +8,8 @@
 static const char make_seen[] =
     "CREATE TABLE seen (kind TEXT NOT NULL, name BLOB NOT NULL, row INTEGER NOT NULL,"
     " PRIMARY KEY (kind, name)) WITHOUT ROWID";
+/* What it keeps in memory: as much for a thousand rows as for a million. */
+static const char use_little[] = "PRAGMA cache_size = -512";
 static const char add_seen[] = "INSERT OR IGNORE INTO seen VALUES (?1, ?2, ?3)";
 static const char find_seen[] = "SELECT row FROM seen WHERE kind = ?1 AND name = ?2";
 
@@ -21,8 +23,8 @@ MmSeen *mm_seen_new(GError **error)
 
     seen->store = mb_store_open_temporary(error);
     /* One transaction that is never committed: the file is nobody's but ours. */
-    if (seen->store != NULL && mb_store_run(seen->store, make_seen, error) &&
-        mb_store_begin(seen->store, false, error))
+    if (seen->store != NULL && mb_store_run(seen->store, use_little, error) &&
+        mb_store_run(seen->store, make_seen, error) && mb_store_begin(seen->store, false, error))
         return seen;
     mm_seen_free(seen);
     return NULL;

@@ -33,6 +33,9 @@ static const char *const migrations[] = {
     NULL,
 };
 
+/* What it keeps of the file in memory: as much for a thousand rows as for a million. */
+static const char use_little[] = "PRAGMA cache_size = -1024";
+
 static const char *const state_names[MM_STATES] = {
     [MM_PENDING] = "pending",   [MM_CLAIMED] = "claimed",       [MM_SENT] = "sent",
     [MM_DEFERRED] = "deferred", [MM_REFUSED] = "refused",       [MM_IN_DOUBT] = "in-doubt",
@@ -332,7 +335,8 @@ MmLedger *mm_ledger_open(const char *name, const char *campaign, const char *csv
             remove_new_marks(path);
         return NULL;
     }
-    if (!check_campaign(ledger, campaign, error) || !mb_store_begin(ledger->store, true, error))
+    if (!mb_store_run(ledger->store, use_little, error) ||
+        !check_campaign(ledger, campaign, error) || !mb_store_begin(ledger->store, true, error))
         return NULL;
     found = get_meta_text(ledger, "campaign");
     if ((g_strcmp0(found, campaign) != 0 && !begin_campaign(ledger, campaign, csv, error)) ||
@@ -417,7 +421,6 @@ void mm_ledger_free(MmLedger *ledger)
         return;
     mm_ledger_drop_held(ledger);
     g_array_unref(ledger->held);
-    g_clear_pointer(&ledger->ordinals, g_hash_table_unref);
     g_clear_pointer(&ledger->handled, mm_seen_free);
     if (ledger->changed_rows != NULL)
         g_string_free(ledger->changed_rows, TRUE);

@@ -73,6 +73,7 @@ typedef struct {
     const MmLedgerRecipient *recipients;
     size_t n_recipients;
     const char *invalid; /* why it cannot be sent, or NULL */
+    bool unique;         /* no row before it has this digest; false: it is found out */
     bool again;          /* to be sent also when another row with the same To was (--duplicates
                             send) */
 } MmLedgerRow;

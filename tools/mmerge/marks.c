@@ -164,6 +164,12 @@ bool mm_marks_reserve(MmMarks *marks, uint64_t rows, GError **error)
     return map(marks, size, error);
 }
 
+void mm_marks_unload(MmMarks *marks)
+{
+    if (marks->cells != NULL)
+        madvise((void *)marks->cells, marks->size, MADV_DONTNEED);
+}
+
 bool mm_marks_covers(const MmMarks *marks, int64_t row)
 {
     return row >= 0 && (uint64_t)row < marks->size / sizeof(Cell);

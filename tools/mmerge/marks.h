@@ -40,6 +40,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmMarks, mm_marks_free)
  * workers run. */
 bool mm_marks_reserve(MmMarks *marks, uint64_t rows, GError **error);
 
+/* Gives the pages that hold the marks back to the kernel, which keeps what they say: the process
+ * does not grow with the list. Any thread, also while others set marks. */
+void mm_marks_unload(MmMarks *marks);
+
 void mm_marks_set(MmMarks *marks, int64_t row, uint8_t value, MmMark mark);
 
 /* Whether there is a cell for the row: where there is none, nothing is known. */
