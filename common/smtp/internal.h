@@ -146,6 +146,8 @@ void mb_smtp_session_close_take(MbSmtpSession *session, MbSmtpStage at, const Mb
                                 GError *error);
 void mb_smtp_session_break(MbSmtpSession *session, MbSmtpStage at, const MbSmtpReply *reply,
                            const char *problem);
+/* Closes, because `closed_by` refused our RSET. */
+void mb_smtp_session_refuse_rset(MbSmtpSession *session);
 MbSmtpStage mb_smtp_command_stage(MbSmtpCommand command);
 
 /* dialogue.c */

@@ -210,6 +210,11 @@ static void close_by_reply(MbSmtpSession *session, MbSmtpStage at, const char *p
                                            session->server_name, problem, shown));
 }
 
+void mb_smtp_session_refuse_rset(MbSmtpSession *session)
+{
+    close_by_reply(session, MB_SMTP_STAGE_RSET, "the server refuses RSET");
+}
+
 /* After a 421: replies to what was handed over may still come, so long as somebody's fate hangs on
  * them; that of the message with the 421 too, when only a recipient of it got that. */
 static bool awaits_late_replies(const MbSmtpSession *session)
@@ -229,7 +234,7 @@ static void close_when_over(MbSmtpSession *session)
     if (session->ending && !awaits_late_replies(session))
         close_by_reply(session, session->closed_at, "the server closes the connection");
     else if (session->draining && session->pending_count == 0)
-        close_by_reply(session, MB_SMTP_STAGE_RSET, "the server refuses RSET");
+        mb_smtp_session_refuse_rset(session);
 }
 
 /* A reply that nothing asked for. Only the 421 of a server that closes may come at any time (RFC

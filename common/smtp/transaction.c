@@ -243,7 +243,10 @@ static void on_data(MbSmtpSession *session, MbSmtpSlot *slot, const MbSmtpReply 
         return;
     }
     slot->data = ANSWER_YES;
-    if (slot->mail == ANSWER_NO && slot->n_rcpt_accepted > 0) {
+    if (slot->rset_refused && slot->mail == ANSWER_NO) {
+        /* The server goes on with the transaction before: what it would take is nobody's. */
+        mb_smtp_session_refuse_rset(session);
+    } else if (slot->mail == ANSWER_NO && slot->n_rcpt_accepted > 0) {
         mb_smtp_session_break(session, MB_SMTP_STAGE_DATA, reply,
                               "the server wants the content of a message whose MAIL it refused");
     } else if (has_nobody(slot)) {

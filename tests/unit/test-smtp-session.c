@@ -433,6 +433,27 @@ static const Dialogue dialogues[] = {
         .statement = "M-26",
     },
     {
+        .name = "RSET refused, and the content wanted for the transaction before: not sent",
+        .messages = {"a@x.test>b@y.test|one\n", "a@x.test>c@y.test|two\n",
+                     "a@x.test>d@y.test|three\n"},
+        .script = PIPED
+        "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC DATA\nS 250 ok\nS 550 who\nS 503 no\n"
+        "C RSET\nC MAIL FROM:<a@x.test>\nC RCPT TO:<c@y.test>\nC DATA\n"
+        "S 451 later\nS 503 nested\nS 250 ok\nS 354 go",
+        .want = "ready\n1 refused at RCPT by 550: 550\n2 unsent at DATA: 0\n3 unsent at MAIL: 0\n"
+                "closed at RSET by 451: temporary\n",
+        .statement = "M-26",
+    },
+    {
+        .name = "whatever comes behind QUIT is no error",
+        .messages = {"a@x.test>b@y.test|one\n"},
+        .script = PIPED
+        "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\n"
+        "C one\nC .\nX quit\nS 250 queued\nC QUIT\nS ?!",
+        .want = "ready\nend 1\n1 accepted at the end of the message by 250: 250\n"
+                "closed at QUIT: done\n",
+    },
+    {
         .name = "QUIT is not said while a reply is awaited",
         .messages = {"a@x.test>b@y.test|one\n"},
         .script = PIPED

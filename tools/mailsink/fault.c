@@ -171,8 +171,15 @@ static const char *parse_action(MsFault *fault, MsProtocol protocol, const char 
     static const struct {
         const char *name;
         MsAction action;
-    } plain[] = {
-        {"drop", MS_DROP}, {"lose", MS_LOSE}, {"silence", MS_SILENCE}, {"garbage", MS_GARBAGE}};
+    } plain[] = {{"drop", MS_DROP},
+                 {"lose", MS_LOSE},
+                 {"mute", MS_MUTE},
+                 {"silence", MS_SILENCE},
+                 {"garbage", MS_GARBAGE}};
+    static const struct {
+        const char *name;
+        MsAction action;
+    } texts[] = {{"say", MS_SAY}, {"endless", MS_ENDLESS}, {"more", MS_MORE}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(plain); i++) {
         if (strcmp(word, plain[i].name) != 0)
@@ -180,8 +187,10 @@ static const char *parse_action(MsFault *fault, MsProtocol protocol, const char 
         fault->action = plain[i].action;
         return *rest == '\0' ? NULL : "nothing may follow this action";
     }
-    if (strcmp(word, "say") == 0 || strcmp(word, "endless") == 0) {
-        fault->action = *word == 's' ? MS_SAY : MS_ENDLESS;
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        if (strcmp(word, texts[i].name) != 0)
+            continue;
+        fault->action = texts[i].action;
         fault->text = unescape(rest);
         if (fault->text == NULL)
             return "unknown escape";

@@ -4,16 +4,23 @@
  *   script  = line *( (LF / ";") line )
  *   line    = [ door SP stage SP count SP action ] [ "#" comment ]
  *   door    = "smtp" / "pop3"
- *   count   = 1*DIGIT / "*"          the n-th such command in the life of the process, or every one
- *   action  = code [ SP text ]       smtp: this reply, and the command is not carried out; after
- * 421 the end / "-ERR" [ SP text ]     pop3: the same / "drop"                 the connection is
- * closed instead, nothing is carried out / "lose"                 it is carried out, then the
- * connection is closed instead of the reply / "silence"              nothing is said any more on
- * this connection / "garbage"              bytes that are no reply / "say" SP text          text as
- * it stands, with \r \n \t \\ \0 \xHH \; and no line end of its own / "endless" SP text      the
- * same over and over, until the client has gone / "drip" SP milliseconds   it is carried out; from
- * its reply on every octet leaves by itself, so long after the one before / "truncate" SP octets
- * pop3: so much of the answer's content, then the connection is closed
+ *   count   = 1*DIGIT / "*"     the n-th such command in the life of the process, or every one
+ *
+ * Actions, instead of the command:
+ *   code [ SP text ]            smtp: this reply; after 421 the end
+ *   "-ERR" [ SP text ]          pop3: the same
+ *   "drop"                      the connection is closed
+ *   "silence"                   nothing is said any more on this connection
+ *   "garbage"                   bytes that are no reply
+ *   "say" SP text               as it stands, with \r \n \t \\ \0 \xHH \; and no line end added
+ *   "endless" SP text           the same over and over, until the client has gone
+ *
+ * Actions after the command, which is carried out:
+ *   "lose"                      the connection is closed instead of the reply
+ *   "mute"                      there is no reply
+ *   "more" SP text              this too, behind the reply
+ *   "drip" SP milliseconds      from the reply on, octets leave one by one, so far apart
+ *   "truncate" SP octets        pop3: so much of the answer's content, then the end
  *
  * The stages are those of MsStage, in lower case (smtp: `dot` is the end of a message's content, by
  * a dot or by BDAT LAST; `content` its first octets).
@@ -72,6 +79,8 @@ typedef enum {
     MS_GARBAGE,
     MS_SAY,
     MS_ENDLESS,
+    MS_MUTE,
+    MS_MORE,
     MS_DRIP,
     MS_TRUNCATE,
 } MsAction;
@@ -79,7 +88,7 @@ typedef enum {
 typedef struct {
     MsAction action;
     guint64 count;  /* 0: every one */
-    GString *text;  /* of MS_REPLY, MS_SAY and MS_ENDLESS */
+    GString *text;  /* of MS_REPLY, MS_SAY, MS_MORE and MS_ENDLESS */
     guint64 number; /* of MS_TRUNCATE: octets; of MS_DRIP: milliseconds */
 } MsFault;
 

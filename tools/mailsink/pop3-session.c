@@ -351,7 +351,7 @@ static void run_command(MsPop3 *pop3, const char *line)
         command->handler(pop3, argument, fault);
     if (fault != NULL && fault->action == MS_LOSE)
         ms_pop3_end_answer(pop3);
-    ms_session_lose(session, fault, before);
+    ms_session_follow(session, fault, before);
 }
 
 static void take_line(MsPop3 *pop3, const MbLine *line)

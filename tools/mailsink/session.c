@@ -68,17 +68,23 @@ bool ms_session_suffer(MsSession *session, const MsFault *fault)
         session->drip_ms = (guint)fault->number;
         break;
     case MS_LOSE:
+    case MS_MUTE:
+    case MS_MORE:
     case MS_TRUNCATE: break;
     }
     return false;
 }
 
-void ms_session_lose(MsSession *session, const MsFault *fault, size_t before)
+void ms_session_follow(MsSession *session, const MsFault *fault, size_t before)
 {
-    if (fault == NULL || fault->action != MS_LOSE)
+    if (fault == NULL)
         return;
-    g_string_truncate(session->out, before);
-    session->wish = MS_WISH_DROP;
+    if (fault->action == MS_LOSE || fault->action == MS_MUTE)
+        g_string_truncate(session->out, before);
+    if (fault->action == MS_LOSE)
+        session->wish = MS_WISH_DROP;
+    if (fault->action == MS_MORE)
+        ms_session_say(session, fault->text->str);
 }
 
 void ms_session_greet(MsSession *session, const char *text)
@@ -89,7 +95,7 @@ void ms_session_greet(MsSession *session, const char *text)
     if (session->spoiled || ms_session_suffer(session, fault))
         return;
     ms_session_say(session, text);
-    ms_session_lose(session, fault, 0);
+    ms_session_follow(session, fault, 0);
 }
 
 void ms_session_refuse_surplus(MsSession *session, size_t left, const char *refusal)

@@ -95,12 +95,12 @@ void ms_session_say(MsSession *session, const char *text);
 bool ms_session_hides(const MsSession *session, MsHide what);
 
 /* Does what a fault says instead of a command. False when the command is to be carried out: there
- * is no fault, or one that concerns its answer (MS_LOSE, MS_DRIP, MS_TRUNCATE). */
+ * is no fault, or one that concerns its answer. */
 bool ms_session_suffer(MsSession *session, const MsFault *fault);
 
-/* After a command with MS_LOSE: takes back what it said since `before`, and drops the connection.
- */
-void ms_session_lose(MsSession *session, const MsFault *fault, size_t before);
+/* After a command: MS_LOSE and MS_MUTE take back what was said since `before`, MS_LOSE drops the
+ * connection too, MS_MORE adds its text. */
+void ms_session_follow(MsSession *session, const MsFault *fault, size_t before);
 
 /* Greets with `text`, unless a fault has it otherwise. */
 void ms_session_greet(MsSession *session, const char *text);

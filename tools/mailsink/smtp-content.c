@@ -78,7 +78,7 @@ static void end_content(MsSmtp *smtp, bool chunking)
     }
     if (!ms_session_suffer(session, fault)) {
         accept_message(smtp, chunking);
-        ms_session_lose(session, fault, before);
+        ms_session_follow(session, fault, before);
     }
     ms_smtp_reset(smtp);
 }
@@ -161,7 +161,7 @@ static void end_chunk(MsSmtp *smtp)
         end_content(smtp, true);
     else
         ms_session_say(&smtp->session, "250 2.0.0 chunk taken\r\n");
-    ms_session_lose(&smtp->session, smtp->chunk_fault, before);
+    ms_session_follow(&smtp->session, smtp->chunk_fault, before);
 }
 
 /* Why the chunk is refused, or NULL. The chunk is read all the same: the client may have sent it

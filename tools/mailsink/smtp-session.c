@@ -231,7 +231,7 @@ static void run_command(MsSmtp *smtp, const char *line)
     if (ms_session_suffer(&smtp->session, fault))
         return;
     command->handler(smtp, argument);
-    ms_session_lose(&smtp->session, fault, before);
+    ms_session_follow(&smtp->session, fault, before);
 }
 
 static void take_line(MsSmtp *smtp, MbLine *line)
