@@ -1,6 +1,7 @@
 #include "internal.h"
 
 #include <mailbatch/base/text.h>
+#include <string.h>
 
 void mb_pop3_close_take(MbPop3Session *session, GError *error)
 {
@@ -24,6 +25,12 @@ void mb_pop3_close(MbPop3Session *session, MbErrorCode code, const char *format,
     va_end(arguments);
     mb_pop3_close_take(
         session, g_error_new(MB_POP3_ERROR, (gint)code, "%s: %s", session->server_name, text));
+}
+
+void mb_pop3_close_code(MbPop3Session *session, const MbPop3Reply *reply)
+{
+    if (!session->closing && session->phase != PHASE_CLOSED)
+        memcpy(session->close_code, reply->code, sizeof(session->close_code));
 }
 
 void mb_pop3_close_nonsense(MbPop3Session *session, const MbPop3Reply *reply, const char *what)

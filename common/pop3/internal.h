@@ -102,8 +102,9 @@ struct MbPop3Session {
     uint64_t items, listing_octets;
     GString *shown; /* a text lent to the owner */
 
-    GError *error; /* of CLOSED */
-    bool closing;  /* CLOSED is the next event */
+    GError *error;                     /* of CLOSED */
+    char close_code[MB_POP3_CODE_MAX]; /* the response code that came with the reason */
+    bool closing;                      /* CLOSED is the next event */
     bool close_cut;
 };
 
@@ -112,6 +113,8 @@ struct MbPop3Session {
 void mb_pop3_close(MbPop3Session *session, MbErrorCode code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 void mb_pop3_close_take(MbPop3Session *session, GError *error); /* as it is; NULL: all was well */
+/* Keeps the reply's response code for CLOSED; before mb_pop3_close(). */
+void mb_pop3_close_code(MbPop3Session *session, const MbPop3Reply *reply);
 void mb_pop3_close_lost(MbPop3Session *session);
 void mb_pop3_close_nonsense(MbPop3Session *session, const MbPop3Reply *reply, const char *what);
 

@@ -106,6 +106,7 @@ static void login_refused(MbPop3Session *session, const MbPop3Reply *reply)
         mb_pop3_close_take(session, g_steal_pointer(&session->login_error));
         return;
     }
+    mb_pop3_close_code(session, reply);
     mb_pop3_close(session, fault, "%s for %s: %s",
                   fault == MB_ERROR_LOGIN ? "login refused" : "login not possible now",
                   session->user, text[0] != '\0' ? text : "no reason given");
@@ -160,6 +161,7 @@ static void greeting_reply(MbPop3Session *session, const MbPop3Reply *reply)
     g_autofree char *text = mb_text_printable(reply->text, strlen(reply->text));
 
     if (reply->kind == REPLY_ERR) {
+        mb_pop3_close_code(session, reply);
         mb_pop3_close(session, mb_pop3_reply_fault(reply, MB_ERROR_UNAVAILABLE),
                       "the server refuses service: %s", text);
         return;

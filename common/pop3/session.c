@@ -307,6 +307,7 @@ static void unasked(MbPop3Session *session, const MbPop3Reply *reply)
 {
     g_autofree char *text = mb_text_printable(reply->text, strlen(reply->text));
 
+    mb_pop3_close_code(session, reply);
     if (reply->kind == REPLY_ERR)
         mb_pop3_close(session, mb_pop3_reply_fault(reply, MB_ERROR_TEMPORARY),
                       "the server ends the session: %s", text);
@@ -352,6 +353,7 @@ static bool closed_event(MbPop3Session *session, MbPop3Event *event)
         .stage = ask != NULL ? ask->stage : MB_POP3_STAGE_IDLE,
         .number = ask != NULL ? ask->number : 0,
         .error = session->error,
+        .code = session->close_code[0] != '\0' ? session->close_code : NULL,
         .cut = session->close_cut,
     };
     return true;

@@ -27,7 +27,7 @@ stop_hostile()
 
 fetch()
 {
-    timeout 120 "$popdump" fetch --password-file "$T/password" "$@" "$T/archive"
+    timeout 120 "$popdump" fetch --retry 1 --password-file "$T/password" "$@" "$T/archive"
 }
 
 # What every end must leave: an archive that verifies, or none at all.

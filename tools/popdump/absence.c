@@ -64,15 +64,19 @@ static bool compare(void *user, const PdNamed *named, GError **error)
 bool pd_absence_find(PdArchive *archive, GHashTable *listed, PdAbsence *absence, GError **error)
 {
     g_autoptr(GHashTable) renamed = g_hash_table_new(NULL, NULL);
-    /* This session's record is written already. */
-    Search search = {absence, listed, renamed, archive->session - 1, 0, 0};
+    /* When writing, this session's record is there already. */
+    Search search = {
+        .absence = absence,
+        .listed = listed,
+        .renamed = renamed,
+        .last_session = archive->session - archive->writable,
+    };
 
     *absence = (PdAbsence){
         .gone = g_array_new(FALSE, FALSE, sizeof(uint64_t)),
         .back = g_array_new(FALSE, FALSE, sizeof(uint64_t)),
     };
-    if (!pd_archive_usable(archive, error) ||
-        !pd_catalog_is_held(archive->catalog, &absence->held, error) ||
+    if (!pd_catalog_is_held(archive->catalog, &absence->held, error) ||
         !pd_catalog_each_healed(archive->catalog, note_renamed, &search, error) ||
         !pd_catalog_each_named(archive->catalog, compare, &search, error))
         return false;

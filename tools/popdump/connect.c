@@ -6,7 +6,13 @@
 #include <mailbatch/net/stream.h>
 #include <mailbatch/net/tls.h>
 
-#define MIN_BYTES_PER_S 64 /* over a minute of waiting: less is a server that holds us for ever */
+#define CONNECT_MS 10000
+#define TLS_MS     30000
+
+/* Over a minute of waiting, or twice --timeout where that is shorter: less is a server that holds
+ * us for ever. */
+#define MIN_BYTES_PER_S 64
+#define THROUGHPUT_MS   60000
 
 static bool secure(PdRun *run, GError **error)
 {
@@ -22,6 +28,11 @@ static bool secure(PdRun *run, GError **error)
 static bool dial(PdRun *run, GError **error)
 {
     const MbAccount *account = run->options->account;
+    guint most = account->timeout_ms != 0 ? account->timeout_ms : G_MAXUINT;
+    MbDialOptions limits = {
+        .connect_timeout_ms = MIN(CONNECT_MS, most),
+        .tls_timeout_ms = MIN(TLS_MS, most),
+    };
 
     if (run->tls == NULL && account->tls != MB_TLS_OFF) {
         MbTlsTrust trust = mb_account_trust(account);
@@ -30,7 +41,7 @@ static bool dial(PdRun *run, GError **error)
         if (run->tls == NULL)
             return false;
     }
-    run->stream = mb_stream_dial(account->host, account->port, NULL, error);
+    run->stream = mb_stream_dial(account->host, account->port, &limits, error);
     if (run->stream == NULL)
         return false;
     mb_log_note("%s: connected to %s", mb_stream_name(run->stream),
@@ -54,7 +65,12 @@ static bool make_session(PdRun *run, const char *password, GError **error)
         .trace = pd_transcript_add,
         .trace_user = &run->transcript,
     };
-    MbPumpOptions pump = {.idle_ms = account->timeout_ms, .min_bytes_per_s = MIN_BYTES_PER_S};
+    MbPumpOptions pump = {
+        .idle_ms = account->timeout_ms,
+        .min_bytes_per_s = MIN_BYTES_PER_S,
+        .throughput_ms =
+            account->timeout_ms != 0 ? MIN(2 * account->timeout_ms, THROUGHPUT_MS) : THROUGHPUT_MS,
+    };
 
     run->session = mb_pop3_session_new(&options, error);
     if (run->session == NULL)
@@ -81,6 +97,8 @@ static bool login(PdRun *run, GError **error)
             return false;
         }
     }
+    if (run->ready)
+        run->login_at = g_get_monotonic_time();
     return run->ready;
 }
 
@@ -99,7 +117,6 @@ bool pd_run_connect(PdRun *run, GError **error)
 
 void pd_run_disconnect(PdRun *run)
 {
-    g_clear_pointer(&run->progress, mb_progress_free);
     g_clear_pointer(&run->pump, mb_pump_free);
     g_clear_pointer(&run->session, mb_pop3_session_free);
     g_clear_pointer(&run->stream, mb_stream_free);
@@ -108,6 +125,7 @@ void pd_run_disconnect(PdRun *run)
         pd_transcript_clear(&run->transcript);
     run->want_tls = run->ready = run->closed = run->quit_done = run->journaled = run->uidl_refused =
         false;
+    run->listed = false;
     run->asked = run->answered = 0;
     run->cut_at = 0;
     run->fetched = run->fetched_bytes = run->committed = run->committed_bytes = 0;

@@ -21,11 +21,13 @@ size_t pd_run_next_item(const PdRun *run, size_t index)
 
 /* ---- messages ---- */
 
-static void leave(PdRun *run, const char *why, const char *text)
+void pd_run_leave(PdRun *run, const PdItem *item, const char *why, const char *text)
 {
-    pd_report_left(&run->report, item_at_hand(run), why, text);
+    pd_report_left(&run->report, item, why, text);
     run->summary->left++;
     run->session_left++;
+    if (item->uidl != NULL)
+        g_hash_table_add(run->left, g_strdup(item->uidl));
 }
 
 static void next_message(PdRun *run)
@@ -89,7 +91,7 @@ static bool end_message(PdRun *run, const MbPop3Event *event, GError **error)
     uint64_t sequence;
 
     if (run->message_dropped) {
-        leave(run, "too-large", "larger than --max-message, whatever LIST says");
+        pd_run_leave(run, item, "too-large", "larger than --max-message, whatever LIST says");
         next_message(run);
         return true;
     }
@@ -101,8 +103,10 @@ static bool end_message(PdRun *run, const MbPop3Event *event, GError **error)
     pd_report_archived(&run->report, item, sequence, event->size, event->oddities);
     if (item->uidl == NULL)
         run->summary->without_uidl++;
+    else
+        g_hash_table_add(run->fresh, g_strdup(item->uidl));
     next_message(run);
-    mb_progress_update(run->progress, run->fetched, run->fetched_bytes);
+    pd_tally_count(run->options->tally, event->size);
     return pd_run_commit(run, false, error);
 }
 
@@ -112,7 +116,7 @@ static void refused(PdRun *run, const MbPop3Event *event)
 
     switch (event->stage) {
     case MB_POP3_STAGE_RETR:
-        leave(run, "refused", event->text);
+        pd_run_leave(run, item_at_hand(run), "refused", event->text);
         next_message(run);
         break;
     case MB_POP3_STAGE_UIDL: run->uidl_refused = true; break;
@@ -128,8 +132,15 @@ static void refused(PdRun *run, const MbPop3Event *event)
 
 /* ---- events ---- */
 
+static bool is_of_message(const MbPop3Event *event)
+{
+    return event->stage == MB_POP3_STAGE_RETR || event->stage == MB_POP3_STAGE_TOP;
+}
+
 static bool on_event(PdRun *run, const MbPop3Event *event, GError **error)
 {
+    if (run->healing != NULL && event->kind != MB_POP3_EVENT_CLOSED && is_of_message(event))
+        return pd_heal_event(run, event, error);
     switch (event->kind) {
     case MB_POP3_EVENT_START_TLS: run->want_tls = true; return true;
     case MB_POP3_EVENT_READY: run->ready = true; return true;
@@ -155,6 +166,8 @@ static bool on_event(PdRun *run, const MbPop3Event *event, GError **error)
     case MB_POP3_EVENT_CLOSED:
         run->closed = true;
         run->cut_at = event->cut ? event->number : 0;
+        g_free(run->close_code);
+        run->close_code = g_strdup(event->code);
         if (event->error == NULL)
             return true;
         g_propagate_error(error, g_error_copy(event->error));

@@ -11,6 +11,8 @@
 
 #define TOOL        "popdump fetch"
 #define WINDOW_MOST 1000
+#define TRIES_MOST  1000
+#define LOOKS_MOST  1000000
 #define NOT_GIVEN   G_MININT64
 
 static const char description[] =
@@ -22,7 +24,8 @@ static const char description[] =
 typedef struct {
     char *server, *tls, *trust, *fingerprint, *passwordeval, *password_file, *auth;
     char *segment_size, *compress, *max_message, *timeout, *delete_rule;
-    gint64 window, limit, expunge; /* or NOT_GIVEN */
+    char *wait;
+    gint64 window, limit, expunge, retry, looks; /* or NOT_GIVEN */
     gboolean delete_archived, dry_run, quiet_server, quiet, verbose, json;
 } Typed;
 
@@ -32,6 +35,7 @@ static void typed_clear(Typed *typed)
         typed->server,       typed->tls,           typed->trust,       typed->fingerprint,
         typed->passwordeval, typed->password_file, typed->auth,        typed->segment_size,
         typed->compress,     typed->max_message,   typed->delete_rule, typed->timeout,
+        typed->wait,
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
@@ -79,6 +83,12 @@ static MbParsed parse(int *argc, char ***argv, Typed *typed)
          "Messages asked for ahead (64; 1 without PIPELINING)", "N"},
         {"timeout", 0, 0, G_OPTION_ARG_STRING, &typed->timeout,
          "Longest silence of the server (300s)", "TIME"},
+        {"retry", 0, 0, G_OPTION_ARG_INT64, &typed->retry,
+         "Tries in a row that bring nothing new (5)", "N"},
+        {"wait", 0, 0, G_OPTION_ARG_STRING, &typed->wait,
+         "Wait at most so long between tries, in all (10m)", "TIME"},
+        {"looks", 0, 0, G_OPTION_ARG_INT64, &typed->looks,
+         "Logins more for what the server may not have listed (1000)", "N"},
         {"segment-size", 0, 0, G_OPTION_ARG_STRING, &typed->segment_size,
          "Seal a segment before it passes this (256M)", "SIZE"},
         {"compress", 0, 0, G_OPTION_ARG_STRING, &typed->compress,
@@ -155,30 +165,38 @@ static MbAccount *make_account(Typed *typed, GError **error)
 
 static bool read_numbers(const Typed *typed, PdFetchOptions *options, GError **error)
 {
+    uint64_t retry = PD_TRIES;
+    uint64_t looks = PD_LOOKS;
     const struct {
         const char *name;
         gint64 value;
-        uint64_t most;
+        uint64_t least, most;
         uint64_t *option;
     } numbers[] = {
-        {"--window", typed->window, WINDOW_MOST, &options->window},
-        {"--limit", typed->limit, G_MAXINT64, &options->limit},
-        {"--expunge", typed->expunge, G_MAXINT64, &options->expunge},
+        {"--window", typed->window, 1, WINDOW_MOST, &options->window},
+        {"--limit", typed->limit, 1, G_MAXINT64, &options->limit},
+        {"--expunge", typed->expunge, 1, G_MAXINT64, &options->expunge},
+        {"--retry", typed->retry, 1, TRIES_MOST, &retry},
+        {"--looks", typed->looks, 0, LOOKS_MOST, &looks},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
         if (numbers[i].value == NOT_GIVEN)
             continue;
-        if (numbers[i].value < 1 || (uint64_t)numbers[i].value > numbers[i].most) {
+        if (numbers[i].value < (gint64)numbers[i].least ||
+            (uint64_t)numbers[i].value > numbers[i].most) {
             g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
-                        "%s %" G_GINT64_FORMAT ": a number from 1 to %" G_GUINT64_FORMAT
-                        " is wanted",
-                        numbers[i].name, numbers[i].value, numbers[i].most);
+                        "%s %" G_GINT64_FORMAT ": a number from %" G_GUINT64_FORMAT
+                        " to %" G_GUINT64_FORMAT " is wanted",
+                        numbers[i].name, numbers[i].value, numbers[i].least, numbers[i].most);
             return false;
         }
         *numbers[i].option = (uint64_t)numbers[i].value;
     }
-    return true;
+    options->tries = (unsigned)retry;
+    options->looks = (unsigned)looks;
+    options->wait_s = PD_WAIT_S;
+    return typed->wait == NULL || mb_text_parse_duration(typed->wait, &options->wait_s, error);
 }
 
 static bool read_delete(const Typed *typed, PdFetchOptions *options, GError **error)
@@ -250,7 +268,8 @@ static bool read_options(const Typed *typed, PdFetchOptions *options, GError **e
 
 /* ---- the run and its end ---- */
 
-static int status_of(const PdFetchSummary *summary, const GError *error)
+static int status_of(const PdFetchOptions *options, const PdFetchSummary *summary,
+                     const GError *error)
 {
     if (error != NULL)
         return (int)mb_exit_of(error);
@@ -258,6 +277,8 @@ static int status_of(const PdFetchSummary *summary, const GError *error)
         return MB_EXIT_DATA;
     if (summary->stopped || summary->in_doubt > 0)
         return MB_EXIT_TEMPORARY;
+    if (summary->held && options->delete_archived)
+        return MB_EXIT_LEFT_BEHIND;
     return summary->left > 0 || summary->kept > 0 ? MB_EXIT_LEFT_BEHIND : MB_EXIT_OK;
 }
 
@@ -270,7 +291,7 @@ static int run(const PdFetchOptions *options)
 
     pd_stop_watch();
     pd_fetch_run(options, &summary, &error);
-    status = status_of(&summary, error);
+    status = status_of(options, &summary, error);
     if (error != NULL && status == MB_EXIT_TEMPORARY)
         mb_log_error("%s; run again to go on", error->message);
     else if (error != NULL)
@@ -290,6 +311,8 @@ int pd_fetch_main(int argc, char **argv)
         .window = NOT_GIVEN,
         .limit = NOT_GIVEN,
         .expunge = NOT_GIVEN,
+        .retry = NOT_GIVEN,
+        .looks = NOT_GIVEN,
     };
     g_autoptr(MbAccount) account = NULL;
     g_autoptr(GError) error = NULL;

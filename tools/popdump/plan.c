@@ -111,11 +111,13 @@ static PdFate decide(const PdPlan *plan, const PdItem *item, const PdPlanRules *
 {
     if (is_known(item, rules, met))
         return PD_FATE_KNOWN;
+    if (rules->left != NULL && item->uidl != NULL && g_hash_table_contains(rules->left, item->uidl))
+        return PD_FATE_LEFT;
     if (rules->max_message > 0 && item->has_size && item->size > rules->max_message)
         return PD_FATE_TOO_LARGE;
     if (rules->skip_unnamed && item->uidl == NULL)
         return PD_FATE_LATER;
-    if (rules->limit > 0 && plan->counts[PD_FATE_FETCH] >= rules->limit)
+    if (rules->limit > 0 && plan->counts[PD_FATE_FETCH] + rules->fetched >= rules->limit)
         return PD_FATE_LATER;
     return PD_FATE_FETCH;
 }
@@ -126,6 +128,8 @@ void pd_plan_decide(PdPlan *plan, const PdPlanRules *rules)
 
     g_array_sort(plan->items, by_number);
     g_hash_table_remove_all(plan->by_number);
+    memset(plan->counts, 0, sizeof(plan->counts));
+    plan->bytes = 0;
     for (guint i = 0; i < plan->items->len; i++) {
         PdItem *item = &g_array_index(plan->items, PdItem, i);
 

@@ -19,6 +19,7 @@ typedef enum {
     PD_FATE_KNOWN,     /* archived already */
     PD_FATE_FETCH,     /* to be fetched now */
     PD_FATE_TOO_LARGE, /* LIST's size is above the limit: stays on the server */
+    PD_FATE_LEFT,      /* this run has left it on the server before */
     PD_FATE_LATER,     /* beyond --limit: the next run's */
 } PdFate;
 
@@ -35,11 +36,13 @@ typedef struct PdPlan PdPlan;
 
 typedef struct {
     uint64_t max_message; /* octets; 0: no limit */
-    uint64_t limit;       /* how many to fetch at most; 0: no limit */
+    uint64_t limit;       /* how many to fetch at most; 0: no limit … */
+    uint64_t fetched;     /* … of which so many have come in earlier sessions */
     bool skip_unnamed;    /* leave messages without a usable id for the next run */
     /* How many messages are archived under `uidl`. */
     guint64 (*copies)(const void *user, const char *uidl);
     const void *user;
+    GHashTable *left; /* unique-ids that are not asked for again; NULL: none */
 } PdPlanRules;
 
 PdPlan *pd_plan_new(void);
@@ -53,6 +56,7 @@ void pd_plan_add_size(PdPlan *plan, uint64_t number, bool has_size, uint64_t siz
  * none. */
 void pd_plan_add_uidl(PdPlan *plan, uint64_t number, const char *uidl);
 
+/* May be called again when more is known. */
 void pd_plan_decide(PdPlan *plan, const PdPlanRules *rules);
 
 /* Items by ascending number, once decided. */

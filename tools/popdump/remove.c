@@ -12,6 +12,10 @@ static bool may_go(PdRun *run, const PdItem *item, PdArchived *found, GError **e
         return false;
     if (!pd_archive_find(run->archive, item->uidl, found, error) || found->uidl_repeated)
         return false;
+    if (run->options->delete_older > 0 && found->first_seen == 0) {
+        g_ptr_array_add(run->unseen, g_strdup(item->uidl));
+        return false;
+    }
     if (run->options->delete_older > 0 &&
         (now < found->first_seen ||
          (guint64)(now - found->first_seen) < run->options->delete_older))
@@ -96,10 +100,31 @@ static bool prove(PdRun *run, GError **error)
     return true;
 }
 
+void pd_remove_settle(PdRun *run)
+{
+    GHashTableIter next;
+    gpointer uidl;
+
+    g_hash_table_iter_init(&next, run->doubtful);
+    while (g_hash_table_iter_next(&next, &uidl, NULL)) {
+        PdItem item = {.uidl = uidl};
+
+        run->summary->in_doubt--;
+        g_hash_table_remove(run->tried, uidl);
+        if (!g_hash_table_contains(pd_plan_uidls(run->plan), uidl)) {
+            run->summary->deleted++;
+            pd_report_deletion(&run->report, &item, "deleted");
+        }
+    }
+    g_hash_table_remove_all(run->doubtful);
+}
+
 bool pd_remove_ask(PdRun *run, GError **error)
 {
     g_autoptr(GArray) sequences = NULL;
 
+    if (run->summary->held)
+        return true;
     if (!choose(run, error)) {
         g_array_set_size(run->removals, 0);
         return false;
@@ -150,6 +175,7 @@ static void count(PdRun *run, const PdItem *item, PdState state)
         run->session_deleted++;
     } else {
         run->summary->in_doubt++;
+        g_hash_table_add(run->doubtful, g_strdup(item->uidl));
     }
     pd_report_deletion(&run->report, item, state == PD_STATE_DELETED ? "deleted" : "in-doubt");
 }
@@ -190,7 +216,7 @@ bool pd_remove_record(PdRun *run, GError **error)
 
 bool pd_remove_tell(PdRun *run, GError **error)
 {
-    if (run->archive == NULL)
+    if (run->archive == NULL || run->summary->held)
         return true;
     if (!choose(run, error))
         return false;

@@ -14,6 +14,7 @@ void pd_report_init(PdReport *report, const PdFetchOptions *options)
     *report = (PdReport){
         .json = options->json,
         .quiet = options->quiet,
+        .label = options->label,
         .waiting = g_string_new(NULL),
     };
 }
@@ -23,16 +24,22 @@ void pd_report_clear(PdReport *report)
     g_string_free(g_steal_pointer(&report->waiting), TRUE);
 }
 
-static void begin(MbJson *json, GString *out, const char *event)
+static void begin(const PdReport *report, MbJson *json, GString *out, const char *event)
 {
     mb_json_init(json, out);
     mb_json_begin_map(json);
     mb_json_put_string(json, "event", event);
+    if (report->label != NULL)
+        mb_json_put_string(json, "account", report->label);
 }
 
 static void put_item(MbJson *json, const PdItem *item)
 {
-    mb_json_put_unsigned(json, "number", item->number);
+    mb_json_key(json, "number");
+    if (item->number != 0)
+        mb_json_unsigned(json, item->number);
+    else
+        mb_json_null(json);
     mb_json_key(json, "uidl");
     if (item->uidl != NULL)
         mb_json_bytes(json, item->uidl, strlen(item->uidl));
@@ -60,7 +67,7 @@ void pd_report_archived(PdReport *report, const PdItem *item, uint64_t sequence,
 
     if (!report->json)
         return;
-    begin(&json, report->waiting, "archived");
+    begin(report, &json, report->waiting, "archived");
     put_item(&json, item);
     mb_json_put_unsigned(&json, "sequence", sequence);
     mb_json_put_unsigned(&json, "size", size);
@@ -100,7 +107,7 @@ void pd_report_left(PdReport *report, const PdItem *item, const char *why, const
     if (report->json) {
         g_autoptr(GString) out = g_string_new(NULL);
 
-        begin(&json, out, "left");
+        begin(report, &json, out, "left");
         put_item(&json, item);
         mb_json_put_string(&json, "reason", why);
         mb_json_put_string(&json, "text", shown);
@@ -120,22 +127,51 @@ void pd_report_deletion(PdReport *report, const PdItem *item, const char *state)
     MbJson json;
 
     if (report->json) {
-        begin(&json, out, state);
+        begin(report, &json, out, state);
         put_item(&json, item);
         end(&json);
         print_now(out);
     } else if (strcmp(state, "would-delete") == 0) {
-        printf("%s would be deleted from the server\n", name);
+        printf("%s%s%s would be deleted from the server\n",
+               report->label != NULL ? report->label : "", report->label != NULL ? ": " : "", name);
     }
 }
 
-static void print_json_summary(const PdFetchOptions *options, const PdFetchSummary *summary,
-                               const GError *error, int status)
+void pd_report_healed(PdReport *report, const PdItem *item, uint64_t sequence)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     MbJson json;
 
-    begin(&json, out, "summary");
+    if (!report->json)
+        return;
+    begin(report, &json, out, "healed");
+    put_item(&json, item);
+    mb_json_put_unsigned(&json, "sequence", sequence);
+    end(&json);
+    print_now(out);
+}
+
+void pd_report_held(PdReport *report, uint64_t expected, uint64_t missing)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    MbJson json;
+
+    if (!report->json)
+        return;
+    begin(report, &json, out, "held");
+    mb_json_put_unsigned(&json, "expected", expected);
+    mb_json_put_unsigned(&json, "missing", missing);
+    end(&json);
+    print_now(out);
+}
+
+static void print_json_summary(const PdReport *report, const PdFetchOptions *options,
+                               const PdFetchSummary *summary, const GError *error, int status)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    MbJson json;
+
+    begin(report, &json, out, "summary");
     mb_json_put_string(&json, "archive", options->archive);
     mb_json_put_unsigned(&json, "listed", summary->listed);
     mb_json_put_unsigned(&json, "known", summary->known);
@@ -148,6 +184,9 @@ static void print_json_summary(const PdFetchOptions *options, const PdFetchSumma
     mb_json_put_unsigned(&json, "in_doubt", summary->in_doubt);
     mb_json_put_unsigned(&json, "kept", summary->kept);
     mb_json_put_unsigned(&json, "lost", summary->lost);
+    mb_json_put_unsigned(&json, "healed", summary->healed);
+    mb_json_put_unsigned(&json, "sessions", summary->sessions);
+    mb_json_put_bool(&json, "held", summary->held);
     mb_json_put_bool(&json, "stopped", summary->stopped);
     mb_json_put_bool(&json, "dry_run", options->dry_run);
     mb_json_put_string(&json, "error", error != NULL ? error->message : NULL);
@@ -169,7 +208,7 @@ void pd_report_summary(PdReport *report, const PdFetchOptions *options,
     g_autofree char *size = mb_text_format_size(summary->archived_bytes);
 
     if (report->json) {
-        print_json_summary(options, summary, error, status);
+        print_json_summary(report, options, summary, error, status);
         return;
     }
     if (report->quiet || (error != NULL && summary->archived == 0 && summary->deleted == 0))
@@ -184,6 +223,7 @@ void pd_report_summary(PdReport *report, const PdFetchOptions *options,
     else
         g_string_append_printf(line, "%s: nothing new", options->archive);
     add_count(line, summary->known, "already there");
+    add_count(line, summary->healed, "known again under new ids");
     add_count(line, summary->later, "for later runs");
     add_count(line, summary->left, "left on the server");
     add_count(line, summary->deleted, "deleted from the server");

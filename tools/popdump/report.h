@@ -13,6 +13,7 @@
 typedef struct {
     bool json;
     bool quiet;
+    const char *label; /* the account's name; NULL: not said */
     GString *waiting;  /* events of the batch that is not committed */
     guint64 left_told; /* warnings about messages left behind so far */
 } PdReport;
@@ -29,6 +30,12 @@ void pd_report_left(PdReport *report, const PdItem *item, const char *why, const
 
 /* `state` is "deleted", "in-doubt" or "would-delete". */
 void pd_report_deletion(PdReport *report, const PdItem *item, const char *state);
+
+/* A message is known again: `item` is archived as `sequence`. */
+void pd_report_healed(PdReport *report, const PdItem *item, uint64_t sequence);
+
+/* So many of the messages expected are gone: nothing is deleted. */
+void pd_report_held(PdReport *report, uint64_t expected, uint64_t missing);
 
 /* The closing words, on stdout. `error` NULL: the run came to its end. */
 void pd_report_summary(PdReport *report, const PdFetchOptions *options,

@@ -1,9 +1,8 @@
 #include "run.h"
 
-#include "stop.h"
+#include "absence.h"
 #include <mailbatch/base/log.h>
 #include <mailbatch/net/stream.h>
-#include <poll.h>
 #include <string.h>
 
 #define QUIT_IDLE_MS 60000
@@ -51,15 +50,24 @@ static guint64 copies(const void *user, const char *uidl)
     return archive != NULL ? pd_archive_copies(archive, uidl) : 0;
 }
 
-static bool list(PdRun *run, GError **error)
+void pd_run_decide(PdRun *run)
 {
     PdPlanRules rules = {
         .max_message = run->options->max_message,
         .limit = run->options->limit,
-        .skip_unnamed = run->want_more,
+        .fetched = run->summary->archived,
+        .skip_unnamed = run->reason != PD_SESSION_FIRST && run->summary->without_uidl > 0,
         .copies = copies,
+        .user = run->archive,
+        .left = run->left,
     };
 
+    pd_plan_decide(run->plan, &rules);
+    run->asked = run->answered = pd_run_next_item(run, 0);
+}
+
+static bool list(PdRun *run, GError **error)
+{
     run->plan = pd_plan_new();
     mb_pop3_session_ask_list(run->session);
     mb_pop3_session_ask_uidl(run->session);
@@ -78,9 +86,8 @@ static bool list(PdRun *run, GError **error)
     }
     if (!open_archive(run, error))
         return false;
-    rules.user = run->archive;
-    pd_plan_decide(run->plan, &rules);
-    run->asked = run->answered = pd_run_next_item(run, 0);
+    pd_run_decide(run);
+    run->listed = true;
     mb_log_note("%s: %zu messages listed, %" G_GUINT64_FORMAT " known, %" G_GUINT64_FORMAT
                 " to fetch, window %u",
                 mb_stream_name(run->stream), pd_plan_length(run->plan),
@@ -89,23 +96,40 @@ static bool list(PdRun *run, GError **error)
     return true;
 }
 
-static void sum_listing(PdRun *run)
+static void tell_too_large(PdRun *run)
 {
-    PdFetchSummary *summary = run->summary;
-
-    summary->listed = pd_plan_length(run->plan);
-    summary->listed_bytes = pd_plan_listed_bytes(run->plan);
-    summary->known = pd_plan_count(run->plan, PD_FATE_KNOWN);
-    summary->to_fetch = pd_plan_count(run->plan, PD_FATE_FETCH);
-    summary->later = pd_plan_count(run->plan, PD_FATE_LATER);
     for (size_t i = 0; i < pd_plan_length(run->plan); i++) {
         const PdItem *item = pd_plan_item(run->plan, i);
 
-        if (item->fate != PD_FATE_TOO_LARGE)
-            continue;
-        pd_report_left(&run->report, item, "too-large", "larger than --max-message");
-        summary->left++;
-        run->session_left++;
+        if (item->fate == PD_FATE_TOO_LARGE &&
+            (item->uidl != NULL || run->reason == PD_SESSION_FIRST))
+            pd_run_leave(run, item, "too-large", "larger than --max-message");
+    }
+}
+
+/* The first session's listing is the run's; later ones add what they show more. */
+static void sum_listing(PdRun *run)
+{
+    PdFetchSummary *summary = run->summary;
+    uint64_t to_fetch = summary->archived + pd_plan_count(run->plan, PD_FATE_FETCH);
+
+    if (run->reason == PD_SESSION_FIRST || summary->listed == 0) {
+        summary->listed = pd_plan_length(run->plan);
+        summary->listed_bytes = pd_plan_listed_bytes(run->plan);
+        summary->known = pd_plan_count(run->plan, PD_FATE_KNOWN);
+    } else if (to_fetch > summary->to_fetch) {
+        summary->listed += to_fetch - summary->to_fetch;
+    }
+    pd_tally_expect(run->options->tally, (gint64)to_fetch - (gint64)summary->to_fetch);
+    summary->to_fetch = to_fetch;
+    summary->later = pd_plan_count(run->plan, PD_FATE_LATER);
+    tell_too_large(run);
+    run->hidden = 0;
+    for (size_t i = 0; i < pd_plan_length(run->plan); i++) {
+        const PdItem *item = pd_plan_item(run->plan, i);
+
+        run->hidden +=
+            item->fate == PD_FATE_KNOWN && !g_hash_table_contains(run->fresh, item->uidl);
     }
 }
 
@@ -141,7 +165,24 @@ static bool begin_session(PdRun *run, GError **error)
     if (!pd_archive_begin_session(run->archive, &evidence, error))
         return false;
     run->journaled = true;
+    run->summary->sessions++;
     return pd_archive_settle(run->archive, pd_plan_uidls(run->plan), NULL, error);
+}
+
+/* What the listing has and the archive has not: `older=` counts from now on. */
+static bool note_first_seen(PdRun *run, GError **error)
+{
+    g_autoptr(GPtrArray) uidls = g_ptr_array_new();
+
+    for (size_t i = 0; i < pd_plan_length(run->plan); i++) {
+        const PdItem *item = pd_plan_item(run->plan, i);
+
+        if (item->uidl != NULL && pd_archive_copies(run->archive, item->uidl) == 0)
+            g_ptr_array_add(uidls, (gpointer)item->uidl);
+    }
+    for (guint i = 0; i < run->unseen->len; i++)
+        g_ptr_array_add(uidls, g_ptr_array_index(run->unseen, i));
+    return pd_absence_see(run->archive, uidls, error);
 }
 
 /* However the session ended: what came whole is committed, the rest forgotten, the end written
@@ -161,6 +202,8 @@ static bool end_session(PdRun *run, bool good, GError **error)
         return good;
     done = pd_run_commit(run, true, slot);
     if (done && !pd_remove_record(run, slot))
+        done = false;
+    if (done && !note_first_seen(run, slot))
         done = false;
     transcript = pd_transcript_text(&run->transcript);
     end.fetched = run->committed;
@@ -190,23 +233,25 @@ static void warn_of_policies(PdRun *run)
 {
     const MbPop3Capabilities *says = mb_pop3_session_capabilities(run->session);
 
-    if (says->expire_days == 0 && pd_plan_count(run->plan, PD_FATE_FETCH) > 0)
-        mb_log_warning("%s: the server says that it deletes what was fetched (EXPIRE 0)",
-                       mb_stream_name(run->stream));
+    if (says->expire_days != 0 || pd_plan_count(run->plan, PD_FATE_FETCH) == 0 || run->expire_told)
+        return;
+    run->expire_told = true;
+    mb_log_warning("%s: the server says that it deletes what was fetched (EXPIRE 0)",
+                   mb_stream_name(run->stream));
 }
 
 static bool fetch(PdRun *run, GError **error)
 {
+    uint64_t unnamed = run->summary->without_uidl;
+
     warn_of_policies(run);
-    run->progress = mb_progress_new("messages", pd_plan_count(run->plan, PD_FATE_FETCH));
     ask_more(run);
     while (!run->closed && mb_pop3_session_pending(run->session) > 0) {
         if (!pd_run_step(run, error))
             return false;
         ask_more(run);
     }
-    g_clear_pointer(&run->progress, mb_progress_free);
-    if (run->summary->without_uidl > 0)
+    if (run->summary->without_uidl > unnamed)
         mb_log_warning("%s: no usable unique-id for %" G_GUINT64_FORMAT
                        " of the messages: every run archives them again",
                        mb_stream_name(run->stream), run->summary->without_uidl);
@@ -238,47 +283,37 @@ static bool quit(PdRun *run, GError **error)
 
 static bool work(PdRun *run, GError **error)
 {
+    bool removing = run->options->delete_archived;
+
     if (!pd_run_connect(run, error) || !list(run, error))
         return false;
-    if (!run->want_more)
+    if (run->options->dry_run) {
         sum_listing(run);
+        return pd_heal(run, error) && (!removing || pd_remove_tell(run, error)) && quit(run, error);
+    }
+    if (!begin_session(run, error))
+        return false;
+    pd_remove_settle(run);
+    if (!pd_heal(run, error))
+        return false;
+    sum_listing(run);
     run->want_more = false;
-    if (run->options->dry_run)
-        return (!run->options->delete_archived || pd_remove_tell(run, error)) && quit(run, error);
-    if (!begin_session(run, error) || !fetch(run, error))
+    if (!fetch(run, error))
         return false;
     if (run->options->quiet_server)
         mb_pop3_session_ask_rset(run->session);
     if (!pd_run_settle(run, error))
         return false;
-    if (run->options->delete_archived && !run->stopping && !pd_remove_ask(run, error))
+    if (removing && !run->stopping && !pd_remove_ask(run, error))
         return false;
     return quit(run, error);
 }
 
-/* A server that wants time between two logins says so (RFC 2449, 6.5). */
-static void wait_between_logins(int seconds)
+bool pd_run_session(PdRun *run, GError **error)
 {
-    struct pollfd stop = {.fd = pd_stop_descriptor(), .events = POLLIN};
+    bool good = work(run, error);
 
-    if (seconds > 0 && !pd_stop_asked())
-        poll(&stop, 1, MIN(seconds, 3600) * 1000);
-}
-
-static bool run_sessions(PdRun *run, GError **error)
-{
-    for (;;) {
-        int delay;
-        bool good = work(run, error);
-
-        if (run->archive != NULL && !run->options->dry_run)
-            good = end_session(run, good, error);
-        delay = run->session != NULL ? mb_pop3_session_capabilities(run->session)->login_delay : 0;
-        pd_run_disconnect(run);
-        if (!good || !run->want_more || pd_stop_asked())
-            return good;
-        wait_between_logins(delay);
-    }
+    return run->archive != NULL && !run->options->dry_run ? end_session(run, good, error) : good;
 }
 
 static void count_lost(PdRun *run)
@@ -299,6 +334,26 @@ static void count_lost(PdRun *run)
                      run->options->archive, run->summary->missed);
 }
 
+static GHashTable *new_set(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+static void clear(PdRun *run)
+{
+    GHashTable *const sets[] = {run->accepted, run->refused, run->tried,
+                                run->doubtful, run->left,    run->fresh};
+
+    pd_archive_free(run->archive);
+    mb_tls_free(run->tls);
+    pd_report_clear(&run->report);
+    for (size_t i = 0; i < G_N_ELEMENTS(sets); i++)
+        g_hash_table_unref(sets[i]);
+    g_array_unref(run->removals);
+    g_ptr_array_unref(run->unseen);
+    g_free(run->close_code);
+}
+
 bool pd_fetch_run(const PdFetchOptions *options, PdFetchSummary *summary, GError **error)
 {
     PdRun run = {
@@ -307,22 +362,21 @@ bool pd_fetch_run(const PdFetchOptions *options, PdFetchSummary *summary, GError
         .accepted = g_hash_table_new(NULL, NULL),
         .refused = g_hash_table_new(NULL, NULL),
         .removals = g_array_new(FALSE, FALSE, sizeof(PdRemoval)),
-        .tried = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+        .tried = new_set(),
+        .doubtful = new_set(),
+        .left = new_set(),
+        .fresh = new_set(),
+        .unseen = g_ptr_array_new_with_free_func(g_free),
+        .login_delay = -1,
     };
     bool good;
 
     *summary = (PdFetchSummary){0};
     pd_report_init(&run.report, options);
     good = (!g_file_test(options->archive, G_FILE_TEST_EXISTS) || open_archive(&run, error)) &&
-           run_sessions(&run, error);
+           pd_run_sessions(&run, error);
     if (good)
         count_lost(&run);
-    pd_archive_free(run.archive);
-    mb_tls_free(run.tls);
-    pd_report_clear(&run.report);
-    g_hash_table_unref(run.accepted);
-    g_hash_table_unref(run.refused);
-    g_hash_table_unref(run.tried);
-    g_array_unref(run.removals);
+    clear(&run);
     return good;
 }

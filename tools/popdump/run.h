@@ -1,6 +1,7 @@
 /*
  * The run's state, shared by its parts: connect.c (dial, TLS, login), converse.c (moving bytes,
- * taking events), run.c (the order of things), remove.c (deletion).
+ * taking events), run.c (the order of things in a session), sessions.c (whether there is another),
+ * heal.c (ids that changed), remove.c (deletion).
  */
 #pragma once
 
@@ -8,7 +9,6 @@
 #include "plan.h"
 #include "report.h"
 #include "transcript.h"
-#include <mailbatch/base/progress.h>
 #include <mailbatch/net/pump.h>
 #include <mailbatch/pop3/session.h>
 
@@ -16,6 +16,16 @@ typedef struct {
     size_t item; /* of the plan */
     uint64_t sequence;
 } PdRemoval;
+
+/* Why there is a session. */
+typedef enum {
+    PD_SESSION_FIRST,
+    PD_SESSION_AGAIN,  /* the one before was lost, or refused for now */
+    PD_SESSION_DELETE, /* a QUIT every so many deletions */
+    PD_SESSION_LOOK,   /* the listing may have left out some */
+} PdSessionReason;
+
+typedef struct PdHealing PdHealing; /* heal.c */
 
 typedef struct {
     const PdFetchOptions *options;
@@ -39,7 +49,8 @@ typedef struct {
     PdPlan *plan;
     bool uidl_refused;
     size_t asked, answered; /* indices into the plan: what RETR was sent for, what came back */
-    MbProgress *progress;
+    PdHealing *healing;     /* while ids are compared */
+    char *close_code;       /* the response code that ended the session; NULL: none */
     uint64_t fetched, fetched_bytes; /* of this session: handed to the archive */
     uint64_t committed;              /* of `fetched`: known to be safe */
     uint64_t committed_bytes;
@@ -51,7 +62,39 @@ typedef struct {
     GArray *removals;     /* PdRemoval: this session's, intended */
     GHashTable *tried;    /* unique-ids that this run has dealt with; owned */
     bool want_more;       /* another session has something to delete */
+    GHashTable *doubtful; /* unique-ids whose deletion this run does not know the end of; owned */
+    GPtrArray *unseen;    /* ids whose first listing nobody knows: from this session on */
+
+    /* sessions.c */
+    PdSessionReason reason;
+    bool listed;        /* this session came as far as its listings */
+    GHashTable *left;   /* unique-ids left on the server by this run; owned */
+    GHashTable *fresh;  /* those that this run archived; owned */
+    uint64_t hidden;    /* listed ones that were known before the run: none may mean a server that
+                           lists nothing twice */
+    unsigned failures;  /* sessions in a row that brought nothing */
+    uint64_t waited_ms; /* between sessions */
+    gint64 login_at;    /* of the last login, monotonic microseconds; 0: none yet */
+    int login_delay;    /* as the server said last, seconds; -1: it did not */
+    unsigned looks;     /* sessions of PD_SESSION_LOOK so far */
+    bool expire_told;
 } PdRun;
+
+/* One session, from dialling to QUIT; what came whole is committed whatever happens. */
+bool pd_run_session(PdRun *run, GError **error);
+
+/* All sessions of a run. */
+bool pd_run_sessions(PdRun *run, GError **error);
+
+/* Decides again about the messages listed, and begins with the first that is to be fetched. */
+void pd_run_decide(PdRun *run);
+
+/* Compares the listing with what the archive expects (absence.h); when most of it is gone, heals
+ * and sets summary->held. In a dry run only tells. */
+bool pd_heal(PdRun *run, GError **error);
+
+/* An event while run->healing is set. */
+bool pd_heal_event(PdRun *run, const MbPop3Event *event, GError **error);
 
 /* Dials, secures, logs in. The password is asked for here and forgotten here. */
 bool pd_run_connect(PdRun *run, GError **error);
@@ -68,6 +111,9 @@ bool pd_run_settle(PdRun *run, GError **error);
  */
 size_t pd_run_next_item(const PdRun *run, size_t index);
 
+/* The message stays on the server: reported, counted, and not asked for again by this run. */
+void pd_run_leave(PdRun *run, const PdItem *item, const char *why, const char *text);
+
 /* Commits, and reports what is safe now. `force` false: only when a batch is due. */
 bool pd_run_commit(PdRun *run, bool force, GError **error);
 
@@ -76,6 +122,9 @@ bool pd_remove_ask(PdRun *run, GError **error);
 
 /* What QUIT's answer, or its absence, made of it. */
 bool pd_remove_record(PdRun *run, GError **error);
+
+/* What earlier sessions of this run left in doubt is clear once there is another listing. */
+void pd_remove_settle(PdRun *run);
 
 /* For a dry run. */
 bool pd_remove_tell(PdRun *run, GError **error);

@@ -140,7 +140,8 @@ typedef struct {
         *text; /* UIDL: the unique-id; LISTING: the line; STAT, BEGIN, REFUSED, DELETED, RESET,
                   QUIT: the status line; NUL-terminated; borrowed until the next call */
     size_t text_length;
-    const char *code;  /* REFUSED: "SYS/TEMP" of "-ERR [SYS/TEMP] …" (RFC 2449, 8), else NULL */
+    const char *code;  /* REFUSED, CLOSED by a reply: "SYS/TEMP" of "-ERR [SYS/TEMP] …" (RFC 2449,
+                          8),  else NULL */
     const void *bytes; /* DATA, at least one byte; borrowed until the next call */
     size_t length;
     unsigned oddities; /* END: MbPop3Oddity flags */

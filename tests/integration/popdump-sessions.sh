@@ -1,0 +1,399 @@
+#!/usr/bin/env bash
+# popdump fetch when one session is not enough: a connection that is cut goes on in the same run,
+# a busy server is waited for, one that lists a part only is drained, deletions come in portions, and
+# a mailbox whose unique-ids change is neither fetched again nor deleted from.
+. "$(dirname "$0")/../support/lib.sh"
+
+popdump=$MB_BIN/popdump
+tool=$MB_SOURCE/tests/support/archive.py
+echo pw >"$T/password"
+chmod 600 "$T/password"
+
+# wish JSON: what the server does from the next connection on
+wish()
+{
+    echo "$1" >"$T/control"
+}
+
+# start_box JSON: a fresh server and no archive; sets BOX_PID and PORT
+start_box()
+{
+    rm -rf "$T/ready" "$T/archive"
+    wish "$1"
+    start_background "$T/server.log" "$MB_PYTHON" "$MB_SOURCE/tests/support/pop3-box.py" \
+        "$T/ready" "$T/control"
+    BOX_PID=$STARTED_PID
+    wait_for test -s "$T/ready"
+    PORT=$(cat "$T/ready")
+}
+
+stop_box()
+{
+    stop_background "$BOX_PID"
+}
+
+# fetch EXIT [OPTION…]
+fetch()
+{
+    local code=$1
+
+    shift
+    expect_exit "$code" timeout 120 "$popdump" fetch --password-file "$T/password" --tls off "$@" \
+        --server "pop3://u1@127.0.0.1:$PORT" "$T/archive"
+    cat "$T/out" "$T/err" >"$T/said"
+}
+
+# How often a client has said it.
+said()
+{
+    grep -c " $1" "$T/server.log" || true
+}
+
+# archived N: so many messages, all of them proven
+archived()
+{
+    expect_exit 0 "$popdump" verify "$T/archive"
+    expect_equal "messages archived" "$1" "$("$MB_PYTHON" "$tool" count "$T/archive")"
+}
+
+# ---- a connection that is lost ----
+
+case_begin "a run whose connection is cut goes on at the next message"
+start_box '{"count": 12, "cut": 5}'
+fetch 0 --window 1
+expect_line "12 new messages archived" "$T/out"
+expect_line "again in 1 s (try 2 of 5)" "$T/err"
+archived 12
+# Each cut costs the message it cut, and no other is asked for twice.
+expect_equal "RETRs" 14 "$(said RETR)"
+expect_equal "logins" 3 "$(said PASS)"
+stop_box
+
+case_begin "with a window, what was asked ahead of a cut is asked again"
+start_box '{"count": 40, "cut": 11}'
+fetch 0 --window 8
+archived 40
+expect_equal "double members" "" "$("$popdump" list --json "$T/archive" |
+    sed 's/.*"uidl":"\([^"]*\)".*/\1/' | sort | uniq -d)"
+stop_box
+
+case_begin "the tries that bring nothing are bounded, and --retry says how many"
+start_box '{"cut": 1}'
+fetch 75 --retry 3
+expect_line "try 3 of 3" "$T/err"
+expect_equal "logins" 3 "$(said PASS)"
+fetch 75 --retry 1
+expect_equal "logins" 4 "$(said PASS)"
+archived 0
+stop_box
+
+case_begin "tries that bring something do not count"
+start_box '{"count": 7, "cut": 2}'
+fetch 0 --retry 2 --window 1
+archived 7
+expect_equal "logins" 7 "$(said PASS)"
+stop_box
+
+case_begin "--limit counts over the sessions of a run"
+start_box '{"count": 20, "cut": 4}'
+fetch 0 --limit 6 --window 1
+archived 6
+stop_box
+
+case_begin "a server that does not come back is an end"
+start_box '{"count": 20, "cut": 4, "pause": 0.1}'
+{
+    wait_for grep -q "again in" "$T/gone.log"
+    stop_background "$BOX_PID"
+} &
+killer=$!
+code=0
+timeout 60 "$popdump" fetch --password-file "$T/password" --tls off --window 1 --retry 2 \
+    --server "pop3://u1@127.0.0.1:$PORT" "$T/archive" >"$T/out" 2>"$T/gone.log" || code=$?
+wait "$killer" || true
+expect_equal "exit code" 69 "$code"
+archived 3
+
+# ---- not now ----
+
+case_begin "a mailbox in use is waited for"
+start_box '{"login": ["-ERR [IN-USE] another session", "-ERR [SYS/TEMP] later"]}'
+fetch 0
+expect_line "another session; again in 3 s (try 2 of 5)" "$T/err"
+expect_line "later; again in 6 s (try 3 of 5)" "$T/err"
+archived 20
+stop_box
+
+case_begin "but no longer than --wait"
+start_box '{"login": ["-ERR [IN-USE] another session"]}'
+fetch 75 --wait 2s
+expect_equal "logins" 1 "$(said PASS)"
+stop_box
+
+case_begin "a wrong password is tried once"
+start_box '{"login": ["-ERR [AUTH] wrong"]}'
+fetch 77
+expect_equal "logins" 1 "$(said PASS)"
+stop_box
+
+case_begin "LOGIN-DELAY stands between two logins"
+start_box '{"count": 4, "cut": 3, "capa": ["LOGIN-DELAY 3"]}'
+fetch 0 --window 1
+archived 4
+apart=$(awk '/PASS/ { if (before) print int($1 - before); before = $1 }' "$T/server.log")
+[ "${apart:-0}" -ge 3 ] || fail "two logins only ${apart:-no} seconds apart"
+stop_box
+
+case_begin "a LOGIN-DELAY longer than --wait ends the run"
+start_box '{"count": 4, "cut": 3, "capa": ["LOGIN-DELAY 900"]}'
+fetch 75 --window 1
+archived 2
+stop_box
+statement P-11
+
+# ---- a part of the mailbox ----
+
+case_begin "a server that lists a part only is drained"
+start_box '{"count": 230, "part": 60}'
+fetch 0
+expect_line "230 new messages archived" "$T/out"
+archived 230
+# 60, 60, 60, 50; then a listing of 0
+expect_equal "logins" 5 "$(said PASS)"
+stop_box
+
+case_begin "a short or a known listing is all there is"
+start_box '{"count": 49}'
+fetch 0
+expect_equal "logins" 1 "$(said PASS)"
+wish '{"count": 120}'
+fetch 0
+archived 120
+expect_equal "logins" 2 "$(said PASS)"
+stop_box
+
+case_begin "a look that is refused is no failure"
+start_box '{"count": 60, "login": ["+OK", "-ERR [SYS/TEMP] too many logins"]}'
+fetch 0
+expect_line "whether the server has more" "$T/err"
+archived 60
+stop_box
+
+case_begin "a server that always has more is left after --looks"
+start_box '{"count": 50, "lie": true}'
+fetch 0 --looks 3
+archived 200
+expect_equal "logins" 4 "$(said PASS)"
+stop_box
+
+# ---- deletion ----
+
+case_begin "a QUIT whose answer is lost is settled by the next listing of the run"
+start_box '{"count": 6, "lose-quit": true}'
+fetch 0 --delete
+expect_line "6 deleted from the server" "$T/out"
+expect_no_line "not confirmed" "$T/out"
+expect_equal "DELEs" 6 "$(said DELE)"
+archived 6
+expect_equal "deleted" 6 "$("$popdump" list "$T/archive" 2>"$T/err" | grep -c ' deleted ')"
+stop_box
+statement P-4
+
+case_begin "--expunge N: a clean QUIT every N deletions"
+start_box '{"count": 10}'
+fetch 0 --delete --expunge 4
+expect_equal "QUITs" 3 "$(said QUIT)"
+expect_equal "most DELEs before a QUIT" 4 "$(awk '/DELE/ { n++; if (n > most) most = n }
+    /QUIT/ { n = 0 } END { print most }' "$T/server.log")"
+archived 10
+stop_box
+
+case_begin "a message that stands at another size is not deleted"
+start_box '{"count": 5}'
+fetch 0
+wish '{"count": 5, "larger": [2]}'
+fetch 10 --delete
+expect_equal "DELEs" 4 "$(said DELE)"
+stop_box
+
+case_begin "older= counts from the first listing, fetched or not"
+start_box '{"count": 4}'
+fetch 0 --limit 1
+sleep_until=$(($(date +%s) + 3))
+wait_for eval "[ \$(date +%s) -ge $sleep_until ]"
+wish '{"count": 5}'
+fetch 0 --delete=older=2s
+# Message 5 is new; 2, 3 and 4 were listed before.
+expect_equal "DELEs" 4 "$(said DELE)"
+archived 5
+stop_box
+
+# ---- unique-ids that change ----
+
+case_begin "most ids change: held, healed by TOP, nothing fetched again, nothing deleted"
+start_box '{"count": 20}'
+fetch 0
+wish '{"count": 24, "ids": "new"}'
+before=$(said RETR)
+fetch 10 --delete --dry-run
+expect_line "20 of 20 messages that were on the server are gone at once" "$T/err"
+expect_no_line "would be deleted" "$T/out"
+fetch 10 --delete
+expect_line "20 of 20 messages that were on the server are gone at once" "$T/err"
+expect_line "20 of them have new unique-ids" "$T/err"
+expect_line "4 new messages archived" "$T/out"
+expect_equal "RETRs" $((before + 4)) "$(said RETR)"
+tops=$(said TOP)
+[ "$tops" -ge 20 ] && [ "$tops" -le 24 ] || fail "$tops TOPs"
+expect_equal "DELEs" 0 "$(said DELE)"
+archived 24
+
+case_begin "the next run deletes what it fetched itself, and no healed match"
+fetch 0 --delete
+expect_no_line "gone at once" "$T/err"
+expect_equal "DELEs" 4 "$(said DELE)"
+expect_equal "TOPs" "$tops" "$(said TOP)"
+
+case_begin "a rebuilt catalog knows the new names"
+"$popdump" list --json "$T/archive" >"$T/before"
+rm "$T"/archive/catalog.db*
+expect_exit 0 "$popdump" rebuild "$T/archive"
+"$popdump" list --json "$T/archive" >"$T/after"
+expect_same "$T/before" "$T/after"
+before=$(said RETR)
+fetch 0 --delete
+expect_equal "RETRs" "$before" "$(said RETR)"
+expect_equal "DELEs" 4 "$(said DELE)"
+archived 24
+stop_box
+statement P-17
+
+case_begin "another header is another message, also at the same size"
+start_box '{"count": 10}'
+fetch 0
+wish '{"count": 10, "ids": "new", "alter": [3, 4]}'
+fetch 0
+expect_line "8 of them have new unique-ids" "$T/err"
+expect_line "2 new messages archived" "$T/out"
+archived 12
+stop_box
+
+case_begin "without TOP the whole message is compared"
+start_box '{"count": 10, "top": false}'
+fetch 0
+wish '{"count": 10, "ids": "new", "top": false, "alter": [3]}'
+fetch 0
+expect_line "9 of them have new unique-ids" "$T/err"
+archived 11
+stop_box
+
+case_begin "a run that is cut while it heals heals on"
+start_box '{"count": 20}'
+fetch 0
+wish '{"count": 20, "ids": "new", "cut-top": 15}'
+fetch 75 --retry 1 --window 1
+before=$(said RETR)
+wish '{"count": 20, "ids": "new"}'
+fetch 10 --window 1 --delete
+expect_equal "RETRs" "$before" "$(said RETR)"
+expect_equal "DELEs" 0 "$(said DELE)"
+archived 20
+stop_box
+
+case_begin "another mailbox behind the same login: told, and nothing is deleted"
+start_box '{"count": 10}'
+fetch 0
+wish '{"count": 1010, "remove": ['"$(seq -s, 1 1000)"']}'
+fetch 10 --delete
+expect_line "10 of 10 messages" "$T/err"
+expect_equal "DELEs" 0 "$(said DELE)"
+archived 20
+stop_box
+
+case_begin "half of them gone is somebody's own doing"
+start_box '{"count": 10}'
+fetch 0
+wish '{"count": 10, "remove": [1, 2, 3, 4, 5]}'
+fetch 0 --delete
+expect_no_line "gone at once" "$T/err"
+expect_equal "DELEs" 5 "$(said DELE)"
+stop_box
+
+case_begin "a server that lists nothing twice is no alarm"
+start_box '{"count": 60, "part": 20}'
+for _ in 1 2; do
+    fetch 0
+done
+wish '{"count": 60, "part": 20}'
+fetch 0
+expect_no_line "gone at once" "$T/err"
+archived 60
+stop_box
+
+# ---- time-outs ----
+
+# timed NAME SECONDS TEXT COMMAND…: exit 75 or 69, within SECONDS
+timed()
+{
+    local name=$1 most=$2 text=$3 code=0 begin=$SECONDS
+
+    shift 3
+    case_begin "time-out: $name"
+    rm -rf "$T/archive"
+    timeout 60 "$popdump" fetch --retry 1 --timeout 2s --password-file "$T/password" "$@" \
+        "$T/archive" >"$T/out" 2>"$T/err" || code=$?
+    [ "$code" = 75 ] || [ "$code" = 69 ] || fail "exit code $code"
+    expect_line "$text" "$T/err"
+    expect_one_line "$T/err"
+    [ $((SECONDS - begin)) -le "$most" ] || fail "took $((SECONDS - begin)) seconds"
+}
+
+# hostile SCENARIO: sets PORT
+hostile()
+{
+    rm -f "$T/ready"
+    start_background "$T/server.log" "$MB_PYTHON" "$MB_SOURCE/tests/support/pop3-hostile.py" \
+        "$T/ready" "$1"
+    BOX_PID=$STARTED_PID
+    wait_for test -s "$T/ready"
+    PORT=$(cat "$T/ready")
+}
+
+# Nobody takes the connections: the queue is full, and the kernel answers no more of them.
+cat >"$T/full.py" <<'PYTHON'
+import os, socket, sys, time
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(0)
+held = []
+for _ in range(4):
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex(listener.getsockname())
+    held.append(one)
+time.sleep(0.2)
+with open(sys.argv[1] + ".new", "w") as out:
+    out.write("%d\n" % listener.getsockname()[1])
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(120)
+PYTHON
+rm -f "$T/ready"
+start_background "$T/full.log" "$MB_PYTHON" "$T/full.py" "$T/ready"
+BOX_PID=$STARTED_PID
+wait_for test -s "$T/ready"
+timed "the connection" 8 "127.0.0.1:$(cat "$T/ready")" --tls off \
+    --server "pop3://u1@127.0.0.1:$(cat "$T/ready")"
+stop_box
+
+hostile greeting-silent
+timed "the TLS handshake" 8 "127.0.0.1:$PORT" --server "pop3s://u1@127.0.0.1:$PORT"
+timed "the greeting" 8 "no answer within 2 s" --tls off --server "pop3://u1@127.0.0.1:$PORT"
+stop_box
+hostile retr-silent
+timed "a reply" 8 "no answer within 2 s" --tls off --server "pop3://u1@127.0.0.1:$PORT"
+stop_box
+hostile retr-drip
+timed "an octet now and then" 12 "too slow" --tls off --server "pop3://u1@127.0.0.1:$PORT"
+archived 0
+stop_box
+statement P-10
