@@ -1,5 +1,6 @@
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/option.h>
+#include <mailbatch/base/text.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +43,20 @@ static void print_commands(const char *tool, const char *description, const MbCo
     printf("\n%s\n", description);
 }
 
+static int say_no_command(const char *tool, const char *name, const MbCommand *commands)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autofree char *shown = mb_text_printable(name, strlen(name));
+    const char *near;
+
+    for (const MbCommand *command = commands; command->name != NULL; command++)
+        g_ptr_array_add(names, (char *)command->name);
+    near = mb_text_nearest(name, (const char *const *)names->pdata, names->len);
+    if (near == NULL)
+        return mb_option_usage(tool, "%s: no such command", shown);
+    return mb_option_usage(tool, "%s: no such command: did you mean %s?", shown, near);
+}
+
 int mb_command_main(int argc, char **argv, const char *tool, const char *version,
                     const char *description, const MbCommand *commands)
 {
@@ -61,7 +76,7 @@ int mb_command_main(int argc, char **argv, const char *tool, const char *version
         if (strcmp(name, command->name) == 0)
             return command->run(argc - 1, argv + 1);
     }
-    return mb_option_usage(tool, "%s: no such command", name);
+    return say_no_command(tool, name, commands);
 }
 
 static MbParsed print_help(GOptionContext *context)
@@ -70,6 +85,24 @@ static MbParsed print_help(GOptionContext *context)
 
     fputs(help, stdout);
     return MB_PARSED_DONE;
+}
+
+/* GLib's message ends in the option's name. */
+static void say_wrong_option(const char *tool, const GError *error, const GOptionEntry *entries)
+{
+    const char *name = g_strrstr(error->message, " --");
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const char *near;
+
+    for (const GOptionEntry *entry = entries; entry->long_name != NULL; entry++)
+        g_ptr_array_add(names, (char *)entry->long_name);
+    near = g_error_matches(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION) && name != NULL
+               ? mb_text_nearest(name + 3, (const char *const *)names->pdata, names->len)
+               : NULL;
+    if (near != NULL)
+        mb_option_usage(tool, "%s: did you mean --%s?", error->message, near);
+    else
+        say_usage(tool, error->message);
 }
 
 MbParsed mb_option_parse(int *argc, char ***argv, const char *tool, const char *version,
@@ -93,7 +126,7 @@ MbParsed mb_option_parse(int *argc, char ***argv, const char *tool, const char *
     g_option_context_add_main_entries(context, entries, NULL);
     g_option_context_add_main_entries(context, own, NULL);
     if (!g_option_context_parse(context, argc, argv, &error)) {
-        say_usage(tool, error->message);
+        say_wrong_option(tool, error, entries);
         return MB_PARSED_USAGE;
     }
     if (help)

@@ -183,3 +183,56 @@ char *mb_text_hex(const void *bytes, size_t length)
     hex[2 * length] = '\0';
     return hex;
 }
+
+/* --- the nearest name --------------------------------------------------------------------- */
+
+#define NEAREST_MAX 64
+
+/* How many letters have to be added, removed, changed or swapped; case does not count. */
+static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    size_t rows[3][NEAREST_MAX + 1];
+    size_t *before = rows[0], *last = rows[1], *now = rows[2];
+
+    for (size_t j = 0; j <= b_length; j++)
+        last[j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t *spare = before;
+
+        now[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            bool same = g_ascii_tolower(a[i - 1]) == g_ascii_tolower(b[j - 1]);
+            size_t best = MIN(MIN(last[j] + 1, now[j - 1] + 1), last[j - 1] + (same ? 0 : 1));
+
+            if (i > 1 && j > 1 && g_ascii_tolower(a[i - 1]) == g_ascii_tolower(b[j - 2]) &&
+                g_ascii_tolower(a[i - 2]) == g_ascii_tolower(b[j - 1]))
+                best = MIN(best, before[j - 2] + 1);
+            now[j] = best;
+        }
+        before = last;
+        last = now;
+        now = spare;
+    }
+    return last[b_length];
+}
+
+const char *mb_text_nearest(const char *wanted, const char *const *names, size_t n_names)
+{
+    size_t length = strlen(wanted);
+    size_t best = length / 3 + 2; /* one letter of a short name, more of a long one */
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < n_names; i++) {
+        size_t n = strlen(names[i]);
+
+        if (length <= NEAREST_MAX && n <= NEAREST_MAX) {
+            size_t far = distance(wanted, length, names[i], n);
+
+            if (far < best && far < MAX(length, n)) {
+                best = far;
+                nearest = names[i];
+            }
+        }
+    }
+    return nearest;
+}

@@ -224,8 +224,8 @@ static const Expr *filtered(Compiler *compiler)
         filter->filter = token->kind == TOKEN_NAME ? filter_find(token->text, token->length) : NULL;
         if (filter->filter == NULL) {
             g_autofree char *name = g_strndup(token->text, token->length);
-            const char *near = mb_template_nearest(name, filter_names(),
-                                                   g_strv_length((char **)(void *)filter_names()));
+            const char *near = mb_text_nearest(name, filter_names(),
+                                               g_strv_length((char **)(void *)filter_names()));
             g_autofree char *shown = token_describe(token);
 
             template_error(compiler->tmpl, token->offset, compiler->error,

@@ -1,5 +1,6 @@
 #include "compile.h"
 
+#include <mailbatch/base/text.h>
 #include <string.h>
 
 /* The bracket that ended a stretch of plain text. */
@@ -217,7 +218,7 @@ static bool unexpected_tag(Compiler *compiler, const char *const *ends)
     g_autofree char *found = token_describe(&compiler->lexer.token);
     const Token *token = &compiler->lexer.token;
     g_autofree char *name = g_strndup(token->text, token->length);
-    const char *near = mb_template_nearest(name, known, G_N_ELEMENTS(known));
+    const char *near = mb_text_nearest(name, known, G_N_ELEMENTS(known));
 
     if (g_str_has_prefix(name, "end") || strcmp(name, "else") == 0 || strcmp(name, "elif") == 0) {
         const char *const *last = ends;

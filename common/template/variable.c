@@ -9,7 +9,7 @@
 static void unknown_name(Compiler *compiler, const char *name, size_t offset)
 {
     const MbTemplateNames *names = compiler->names;
-    const char *near = mb_template_nearest(name, names->names, names->n_names);
+    const char *near = mb_text_nearest(name, names->names, names->n_names);
     g_autofree char *shown = mb_text_printable(name, strlen(name));
     GString *known = g_string_new(NULL);
 

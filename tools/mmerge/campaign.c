@@ -180,7 +180,7 @@ static bool read_names(MmCampaign *campaign, const MmCampaignOptions *options, G
     campaign->key_column = mb_csv_column(csv, options->key);
     if (campaign->key_column < 0) {
         const char *near =
-            mb_template_nearest(options->key, mb_csv_columns(csv), mb_csv_n_columns(csv));
+            mb_text_nearest(options->key, mb_csv_columns(csv), mb_csv_n_columns(csv));
         g_autofree char *shown = near != NULL ? mb_text_printable(near, strlen(near)) : NULL;
 
         g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
@@ -318,6 +318,11 @@ void mm_campaign_warn(const MmCampaign *campaign)
 size_t mm_campaign_n_columns(const MmCampaign *campaign)
 {
     return campaign->n_columns;
+}
+
+const char *mm_campaign_column(const MmCampaign *campaign, size_t index)
+{
+    return g_ptr_array_index(campaign->names, index);
 }
 
 static char *stem_of(const char *path)

@@ -41,4 +41,7 @@ char *mb_text_format_size(guint64 bytes);
 /* Lower-case hexadecimal of `bytes`; the caller frees it. */
 char *mb_text_hex(const void *bytes, size_t length);
 
+/* Of `names`, the one nearest to `wanted` in spelling, or NULL when none is near. */
+const char *mb_text_nearest(const char *wanted, const char *const *names, size_t n_names);
+
 G_END_DECLS

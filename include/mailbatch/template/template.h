@@ -97,7 +97,4 @@ bool mb_template_varies(const MbTemplate *tmpl);
 /* Whether name `index` is used anywhere. */
 bool mb_template_uses(const MbTemplate *tmpl, size_t index);
 
-/* Of `names`, the one nearest to `wanted` in spelling, or NULL when none is near. */
-const char *mb_template_nearest(const char *wanted, const char *const *names, size_t n_names);
-
 G_END_DECLS
