@@ -28,12 +28,23 @@ void mb_compose_part_unref(MbComposePart *part)
     if (part == NULL || !g_atomic_ref_count_dec(&part->references))
         return;
     g_bytes_unref(part->bytes);
+    g_free(part->name);
     g_free(part);
 }
 
 size_t mb_compose_part_length(const MbComposePart *part)
 {
     return g_bytes_get_size(part->bytes);
+}
+
+const char *mb_compose_part_name(const MbComposePart *part)
+{
+    return part->name;
+}
+
+size_t mb_compose_part_content_length(const MbComposePart *part)
+{
+    return part->content_length;
 }
 
 /* --- text --------------------------------------------------------------------------------- */
@@ -241,6 +252,7 @@ MbComposePart *mb_compose_part_file(const MbComposeFile *file, GError **error)
     const char *disposition = file->content_id != NULL ? "inline" : "attachment";
     size_t length, column;
     const void *content = g_bytes_get_data(file->content, &length);
+    MbComposePart *part;
     GString *head;
     char *bytes;
     size_t room;
@@ -272,5 +284,8 @@ MbComposePart *mb_compose_part_file(const MbComposeFile *file, GError **error)
     memcpy(bytes, head->str, head->len);
     mb_base64_encode_lines(content, length, bytes + head->len);
     g_string_free(head, TRUE);
-    return new_part(g_bytes_new_take(bytes, room), length > 0);
+    part = new_part(g_bytes_new_take(bytes, room), length > 0);
+    part->name = g_strdup(file->name);
+    part->content_length = length;
+    return part;
 }

@@ -10,6 +10,8 @@ struct MbComposePart {
     GBytes *bytes;
     /* The content's last CRLF is base64's own: the boundary's line may follow at once. */
     bool ends_line;
+    char *name; /* of a file, or NULL */
+    size_t content_length;
 };
 
 /* Appends a text part to `out`; *ends_line as above. The text has to be UTF-8 and `type` a type. */

@@ -410,6 +410,10 @@ bool mm_render(MmRenderer *renderer, const MmRow *row, const MmRenderOptions *op
         .n_recipients = renderer->recipients->len,
         .message_id = renderer->message_id->str,
         .wire = renderer->wire,
-        .smtputf8 = rendering.smtputf8 || mb_compose_head_needs_smtputf8(renderer->head)};
+        .smtputf8 = rendering.smtputf8 || mb_compose_head_needs_smtputf8(renderer->head),
+        .attachments = (MbComposePart *const *)renderer->attachments->pdata,
+        .n_attachments = renderer->attachments->len,
+        .text = renderer->campaign->plain.part == NULL ? renderer->plain->str : NULL,
+        .text_length = renderer->plain->len};
     return true;
 }

@@ -16,6 +16,7 @@
 #include "ledger.h"
 
 #include <mailbatch/base/wire.h>
+#include <mailbatch/compose/compose.h>
 #include <mailbatch/template/template.h>
 
 G_BEGIN_DECLS
@@ -82,6 +83,7 @@ void mm_campaign_warn(const MmCampaign *campaign);
 
 /* Columns of the CSV: so many of a row's first values are the list's own. */
 size_t mm_campaign_n_columns(const MmCampaign *campaign);
+const char *mm_campaign_column(const MmCampaign *campaign, size_t index);
 
 /* `news-people`: stem of the template and stem of the CSV, what --campaign defaults to. The caller
  * frees it. */
@@ -138,6 +140,11 @@ typedef struct {
     const char *message_id; /* with angle brackets */
     MbWire *wire;
     bool smtputf8; /* an address is beyond ASCII: the server must offer SMTPUTF8 */
+
+    MbComposePart *const *attachments;
+    size_t n_attachments;
+    const char *text; /* the plain body before it was encoded; NULL: the same for all rows */
+    size_t text_length;
 } MmMessage;
 
 typedef struct {

@@ -2,6 +2,7 @@
  * mmerge check: the whole list rendered and looked at, without a network.
  */
 #include "commands.h"
+#include "oddities.h"
 #include "preflight.h"
 
 #include <mailbatch/base/json.h>
@@ -13,47 +14,11 @@
 
 #define TOOL "mmerge check"
 
-/* The row in which something was at its strangest. */
 typedef struct {
-    uint64_t row, value;
-} Extreme;
-
-typedef struct {
-    const MmCampaign *campaign;
     bool json;
     GString *line;
-    Extreme largest, smallest, most_recipients, most_empty;
-    uint64_t non_ascii, needs_smtputf8, first_smtputf8;
+    MmOddities *oddities;
 } Check;
-
-static void take_extreme(Extreme *extreme, uint64_t row, uint64_t value)
-{
-    if (value > extreme->value || extreme->row == 0)
-        *extreme = (Extreme){row, value};
-}
-
-static void look_at(Check *check, const MmVerdict *verdict)
-{
-    uint64_t number = verdict->row->number, empty = 0, length;
-    bool ascii = true;
-
-    for (size_t i = 0; i < mm_campaign_n_columns(check->campaign); i++) {
-        const MbTemplateValue *value = &verdict->row->values[i];
-
-        empty += value->length == 0;
-        ascii = ascii && mb_text_is_ascii(value->text, value->length);
-    }
-    check->non_ascii += !ascii;
-    if (empty > 0)
-        take_extreme(&check->most_empty, number, empty);
-    length = mb_wire_length(verdict->message->wire);
-    take_extreme(&check->largest, number, length);
-    if (check->smallest.row == 0 || length < check->smallest.value)
-        check->smallest = (Extreme){number, length};
-    take_extreme(&check->most_recipients, number, verdict->message->n_recipients);
-    if (verdict->message->smtputf8 && check->needs_smtputf8++ == 0)
-        check->first_smtputf8 = number;
-}
 
 static void say_json(Check *check, const MmVerdict *verdict)
 {
@@ -62,6 +27,7 @@ static void say_json(Check *check, const MmVerdict *verdict)
     g_string_truncate(check->line, 0);
     mb_json_init(&json, check->line);
     mb_json_begin_map(&json);
+    mb_json_put_string(&json, "event", "row");
     mb_json_put_unsigned(&json, "row", verdict->row->number);
     mb_json_put_string(&json, "verdict",
                        verdict->invalid != NULL ? "invalid"
@@ -71,24 +37,31 @@ static void say_json(Check *check, const MmVerdict *verdict)
         mb_json_put_string(&json, "reason", verdict->invalid);
     if (verdict->duplicate_of != 0)
         mb_json_put_unsigned(&json, "duplicate_of", verdict->duplicate_of);
-    if (verdict->message != NULL)
+    if (verdict->message != NULL) {
+        mb_json_put_unsigned(&json, "recipients", verdict->message->n_recipients);
         mb_json_put_unsigned(&json, "bytes", mb_wire_length(verdict->message->wire));
+    }
     mb_json_end_map(&json);
     puts(check->line->str);
+}
+
+static bool say_full(GError **error)
+{
+    g_set_error_literal(error, MM_CAMPAIGN_ERROR, MB_ERROR_IO,
+                        "standard output: cannot be written");
+    return false;
 }
 
 static bool take(const MmVerdict *verdict, void *user, GError **error)
 {
     Check *check = user;
 
-    (void)error;
     if (check->json)
         say_json(check, verdict);
     else if (verdict->invalid != NULL)
         mb_log_error("%s", verdict->invalid);
-    if (verdict->message != NULL)
-        look_at(check, verdict);
-    return true;
+    mm_oddities_add(check->oddities, verdict);
+    return !ferror(stdout) || say_full(error);
 }
 
 static void report_totals(const MmPreflightTotals *totals)
@@ -109,28 +82,26 @@ static void report_totals(const MmPreflightTotals *totals)
     putchar('\n');
 }
 
-static void report_strangest(const Check *check)
+static void report_json(Check *check, const MmPreflightTotals *totals)
 {
-    g_autofree char *largest = mb_text_format_size(check->largest.value);
-    g_autofree char *smallest = mb_text_format_size(check->smallest.value);
+    MbJson json;
 
-    if (check->largest.row == 0)
-        return;
-    printf("largest message: row %" G_GUINT64_FORMAT " (%s); smallest: row %" G_GUINT64_FORMAT
-           " (%s)\n",
-           check->largest.row, largest, check->smallest.row, smallest);
-    if (check->most_recipients.value > 1)
-        printf("most recipients: row %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT ")\n",
-               check->most_recipients.row, check->most_recipients.value);
-    if (check->most_empty.row != 0)
-        printf("most empty values: row %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT ")\n",
-               check->most_empty.row, check->most_empty.value);
-    if (check->non_ascii > 0)
-        printf("rows with letters beyond ASCII: %" G_GUINT64_FORMAT "\n", check->non_ascii);
-    if (check->needs_smtputf8 > 0)
-        printf("rows that need a server with SMTPUTF8: %" G_GUINT64_FORMAT
-               ", first row %" G_GUINT64_FORMAT "\n",
-               check->needs_smtputf8, check->first_smtputf8);
+    g_string_truncate(check->line, 0);
+    mb_json_init(&json, check->line);
+    mb_json_begin_map(&json);
+    mb_json_put_string(&json, "event", "summary");
+    mb_json_put_unsigned(&json, "rows", totals->rows);
+    mb_json_put_unsigned(&json, "good", totals->good);
+    mb_json_put_unsigned(&json, "bad", totals->bad);
+    mb_json_put_unsigned(&json, "duplicates", totals->duplicates);
+    mb_json_put_unsigned(&json, "suppressed", totals->suppressed);
+    mb_json_put_unsigned(&json, "blank_rows", totals->blank_rows);
+    mb_json_put_unsigned(&json, "recipients", totals->recipients);
+    mb_json_put_unsigned(&json, "bytes", totals->bytes);
+    mm_oddities_put_json(check->oddities, &json);
+    mb_json_put_bool(&json, "stop", totals->stop);
+    mb_json_end_map(&json);
+    puts(check->line->str);
 }
 
 static int run(const MmCampaign *campaign, bool json)
@@ -138,15 +109,18 @@ static int run(const MmCampaign *campaign, bool json)
     g_autoptr(MbProgress) progress = mb_progress_new("rows", 0);
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) line = g_string_new(NULL);
-    Check check = {.campaign = campaign, .json = json, .line = line};
+    g_autoptr(MmOddities) oddities = mm_oddities_new(campaign);
+    Check check = {.json = json, .line = line, .oddities = oddities};
     MmPreflightTotals totals;
 
     if (!mm_preflight(campaign, NULL, take, &check, progress, &totals, &error))
         return mb_log_fail(error);
     g_clear_pointer(&progress, mb_progress_free);
-    if (!json) {
+    if (json) {
+        report_json(&check, &totals);
+    } else {
         report_totals(&totals);
-        report_strangest(&check);
+        mm_oddities_print(oddities);
     }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         mb_log_error("standard output: cannot be written");

@@ -41,9 +41,12 @@ static bool find_duplicate(Preflight *preflight, MmVerdict *verdict, char **why,
         return true;
     preflight->totals->duplicates++;
     if (mm_campaign_duplicates(preflight->campaign) != MM_SEND)
-        *why = g_strdup_printf("%s: row %" G_GUINT64_FORMAT ": has the same To as row "
-                               "%" G_GUINT64_FORMAT " (--duplicates skip or send to go on)",
-                               mm_campaign_csv_path(preflight->campaign), row->number, before);
+        *why = g_strdup_printf("%s: row %" G_GUINT64_FORMAT
+                               ": has the same To as row %" G_GUINT64_FORMAT "%s",
+                               mm_campaign_csv_path(preflight->campaign), row->number, before,
+                               mm_campaign_duplicates(preflight->campaign) == MM_STOP
+                                   ? " (--duplicates skip or send to go on)"
+                                   : "");
     return true;
 }
 

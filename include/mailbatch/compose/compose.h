@@ -93,6 +93,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbComposePart, mb_compose_part_unref)
 /* Octets of the encoded part, its own header included. */
 size_t mb_compose_part_length(const MbComposePart *part);
 
+/* Of a file: its name (NULL: none) and its octets before they were encoded. Of a text: NULL, 0. */
+const char *mb_compose_part_name(const MbComposePart *part);
+size_t mb_compose_part_content_length(const MbComposePart *part);
+
 /* `type` is as in "text/html"; the charset parameter is added (us-ascii, utf-8). Line ends become
  * CRLF. 7bit where that is possible, else 8bit when `eightbit` allows it, else the shorter one of
  * quoted-printable and base64. The text must be UTF-8. */
@@ -144,6 +148,12 @@ MbWire *mb_compose_message(const MbComposeMessage *message, GError **error);
  * targets as `text <url>`, images' alt texts; scripts, styles and comments left out; lines end with
  * LF and are wrapped at 72 columns. Never fails: HTML is what browsers make of it. */
 void mb_compose_html_to_text(const char *html, size_t length, GString *out);
+
+/* Appends the HTML of Markdown: CommonMark 0.30 with tables, strike-through, task lists and links
+ * out of bare addresses, as GitHub has them. HTML inside is kept as it stands. No <html> around.
+ * Fails (MB_ERROR_DATA) over 64 MiB, and appends nothing then. */
+bool mb_compose_markdown_to_html(const char *markdown, size_t length, GString *out,
+                                 GError **error);
 
 /* Where the source of an <img> stands in HTML: the attribute's value without its quotes. */
 typedef struct {
