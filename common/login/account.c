@@ -40,6 +40,7 @@ void mb_account_free(MbAccount *account)
         return;
     g_free(account->host);
     g_free(account->user);
+    mb_wipe_free(account->password);
     g_free(account->password_file);
     g_free(account->passwordeval);
     g_free(account->auth);

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "internal.h"
+
 #define SECRET_MAX 65536 /* OAuth tokens pass 12 KB */
 
 extern char **environ;
@@ -195,9 +197,8 @@ static bool finish(pid_t child, const char *source, GError **error)
 }
 
 /* The command is never shown: people write secrets into it. */
-static char *from_command(const char *command, const char *identity, GError **error)
+char *mb_login_command_line(const char *command, const char *source, GError **error)
 {
-    g_autofree char *source = g_strdup_printf("passwordeval of %s", identity);
     char *password;
     pid_t child = -1;
     int output = -1;
@@ -230,8 +231,13 @@ char *mb_account_password(const MbAccount *account, GError **error)
 {
     g_autofree char *identity = mb_account_identity(account);
 
-    if (account->passwordeval != NULL)
-        return from_command(account->passwordeval, identity, error);
+    if (account->password != NULL)
+        return g_strdup(account->password);
+    if (account->passwordeval != NULL) {
+        g_autofree char *source = g_strdup_printf("passwordeval of %s", identity);
+
+        return mb_login_command_line(account->passwordeval, source, error);
+    }
     if (account->password_file != NULL)
         return from_file(account->password_file, error);
     g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG,

@@ -32,6 +32,7 @@ typedef struct {
     MbTlsMode tls;
     bool tls_off_said;   /* `off` was asked for by name: the login may go in clear */
     char *user;          /* NULL: no login */
+    char *password;      /* out of an accounts file; comes before the next two */
     char *password_file; /* first line is the password */
     char *passwordeval;  /* a shell command whose first line of output is the password */
     char *auth;          /* a mechanism by name, NULL: the best that is offered */
