@@ -53,17 +53,22 @@ size_t mb_compose_part_content_length(const MbComposePart *part)
 static void put_lines(GString *out, const char *text, size_t length)
 {
     const char *end = text + length;
+    const char *feed = NULL;
 
     while (text < end) {
-        size_t run = 0;
+        const char *stop;
 
-        while (text + run < end && text[run] != '\n' && text[run] != '\r')
-            run++;
-        g_string_append_len(out, text, (gssize)run);
-        text += run;
-        if (text == end)
+        if (feed == NULL || feed < text)
+            feed = memchr(text, '\n', (size_t)(end - text));
+        if (feed == NULL)
+            feed = end;
+        stop = memchr(text, '\r', (size_t)(feed - text));
+        if (stop == NULL)
+            stop = feed;
+        g_string_append_len(out, text, stop - text);
+        if (stop == end)
             break;
-        text += text[0] == '\r' && text + 1 < end && text[1] == '\n' ? 2 : 1;
+        text = stop + (stop[0] == '\r' && stop + 1 < end && stop[1] == '\n' ? 2 : 1);
         g_string_append_len(out, "\r\n", 2);
     }
 }
@@ -119,11 +124,12 @@ bool compose_put_text(GString *out, const char *type, const char *text, size_t l
         return false;
     }
     *ends_line = encoding == MB_ENCODING_BASE64;
-    g_string_append_printf(out,
-                           "Content-Type: %s; charset=%s\r\n"
-                           "Content-Transfer-Encoding: %s\r\n\r\n",
-                           type, encoding == MB_ENCODING_7BIT ? "us-ascii" : "utf-8",
-                           mb_encoding_name(encoding));
+    g_string_append(out, "Content-Type: ");
+    g_string_append(out, type);
+    g_string_append(out, encoding == MB_ENCODING_7BIT ? "; charset=us-ascii" : "; charset=utf-8");
+    g_string_append(out, "\r\nContent-Transfer-Encoding: ");
+    g_string_append(out, mb_encoding_name(encoding));
+    g_string_append(out, "\r\n\r\n");
     if (encoding == MB_ENCODING_QP) {
         mb_qp_encode(text, length, MB_QP_TEXT | MB_QP_FROM, out);
     } else if (encoding == MB_ENCODING_BASE64) {

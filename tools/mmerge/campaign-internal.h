@@ -4,6 +4,7 @@
 #pragma once
 
 #include "campaign.h"
+#include "letter.h"
 #include "mailbox.h"
 
 #include <mailbatch/compose/compose.h>
@@ -138,6 +139,28 @@ void campaign_body_clear(Body *body);
 /* Adds to the digest of inputs. */
 void campaign_note(MmCampaign *campaign, const void *bytes, size_t length);
 GBytes *campaign_read_input(MmCampaign *campaign, const char *path, GError **error);
+
+MbTemplate *campaign_compile_text(const MmCampaign *campaign, const char *source, size_t length,
+                                  const char *file, guint line, guint column, MbTemplateMode mode,
+                                  GError **error);
+
+/* What a template yields when no row changes it; the constants are --set's. */
+bool campaign_render_constant(const MmCampaign *campaign, const MbTemplate *tmpl, GString *out,
+                              GError **error);
+
+/* Says what is wrong with a field; false. */
+bool campaign_refuse_field(const MmCampaign *campaign, const MmField *field, const char *why,
+                           GError **error);
+
+/* --- campaign-contents.c ------------------------------------------------------------------ */
+
+/* Compiles the bodies that the letter has or names. */
+bool campaign_compile_bodies(MmCampaign *campaign, const MmLetter *letter, GError **error);
+
+/* --- campaign-markdown.c ------------------------------------------------------------------ */
+
+/* Appends the source of an HTML document, made of a template in Markdown. */
+bool campaign_markdown(const char *text, size_t length, GString *out, GError **error);
 
 /* --- campaign-render.c, campaign-bodies.c ------------------------------------------------- */
 

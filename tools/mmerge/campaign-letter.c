@@ -96,9 +96,9 @@ void campaign_body_clear(Body *body)
 
 /* --- compiling ---------------------------------------------------------------------------- */
 
-static MbTemplate *compile(const MmCampaign *campaign, const char *source, size_t length,
-                           const char *file, guint line, guint column, MbTemplateMode mode,
-                           GError **error)
+MbTemplate *campaign_compile_text(const MmCampaign *campaign, const char *source, size_t length,
+                                  const char *file, guint line, guint column, MbTemplateMode mode,
+                                  GError **error)
 {
     MbTemplateNames names = {.names = (const char *const *)campaign->names->pdata,
                              .n_names = campaign->names->len - 1,
@@ -108,9 +108,8 @@ static MbTemplate *compile(const MmCampaign *campaign, const char *source, size_
     return mb_template_compile(source, length, &names, &options, error);
 }
 
-/* What a template yields when no row changes it; the constants are --set's. */
-static bool render_constant(const MmCampaign *campaign, const MbTemplate *tmpl, GString *out,
-                            GError **error)
+bool campaign_render_constant(const MmCampaign *campaign, const MbTemplate *tmpl, GString *out,
+                              GError **error)
 {
     MbTemplateScope scope = {.values = campaign->set};
 
@@ -165,7 +164,7 @@ static bool prepare_field(MmCampaign *campaign, Field *field, GError **error)
     field->constant = !mb_template_varies(field->value);
     if (!field->constant)
         return true;
-    if (!render_constant(campaign, field->value, rendered, error))
+    if (!campaign_render_constant(campaign, field->value, rendered, error))
         return false;
     if (has_paths(field->kind)) {
         good = prepare_paths(campaign, field, rendered, error);
@@ -192,7 +191,8 @@ static bool add_field(MmCampaign *campaign, const char *name, const char *value,
     field->kind = kind;
     field->name = g_strdup(name);
     field->place = g_strdup_printf("%s:%u", file, line);
-    field->value = compile(campaign, value, strlen(value), file, line, column, mode, error);
+    field->value =
+        campaign_compile_text(campaign, value, strlen(value), file, line, column, mode, error);
     if (field->value == NULL || !prepare_field(campaign, field, error)) {
         campaign_field_free(field);
         return false;
@@ -213,8 +213,8 @@ static const Field *find_field(const MmCampaign *campaign, FieldKind kind)
     return NULL;
 }
 
-static bool refuse_field(const MmCampaign *campaign, const MmField *field, const char *why,
-                         GError **error)
+bool campaign_refuse_field(const MmCampaign *campaign, const MmField *field, const char *why,
+                           GError **error)
 {
     g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA, "%s:%u: %s: %s", campaign->template_path,
                 field->line, field->name, why);
@@ -229,206 +229,17 @@ static bool take_field(MmCampaign *campaign, const MmField *field, const MmLette
 
     for (size_t i = 0; i < G_N_ELEMENTS(ours); i++)
         if (g_ascii_strcasecmp(field->name, ours[i]) == 0)
-            return refuse_field(campaign, field, "mmerge writes this field itself", error);
+            return campaign_refuse_field(campaign, field, "mmerge writes this field itself", error);
     for (guint i = 0; once && g_ptr_array_index(letter->fields, i) != (void *)field; i++) {
         const MmField *before = g_ptr_array_index(letter->fields, i);
 
         if (g_ascii_strcasecmp(before->name, field->name) == 0)
-            return refuse_field(campaign, field, "stands twice: join the two", error);
+            return campaign_refuse_field(campaign, field, "stands twice: join the two", error);
     }
     if (kind >= FIELD_BODY_TYPE || (kind == FIELD_FROM && other_from))
         return true;
     return add_field(campaign, field->name, field->value, campaign->template_path, field->line,
                      field->column, kind, error);
-}
-
-/* --- bodies ------------------------------------------------------------------------------- */
-
-/* Copies HTML, with the images it has on disk replaced by their Content-ID; those whose path holds
- * a placeholder stay for the rows. */
-static bool take_images(MmCampaign *campaign, Body *body, const char *html, size_t length,
-                        GString *out, GError **error)
-{
-    g_autoptr(GArray) images = mb_compose_html_images(html, length);
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    size_t done = 0;
-
-    for (guint i = 0; i < images->len; i++) {
-        const MbComposeImage *image = &g_array_index(images, MbComposeImage, i);
-        g_autofree char *path = NULL, *id = NULL;
-        g_autoptr(GBytes) bytes = NULL;
-        MbComposePart *part;
-
-        if (strstr(image->path, "{{") != NULL || strstr(image->path, "{%") != NULL) {
-            body->row_images = true;
-            continue;
-        }
-        path = campaign_image_path(body->folder, image->path, error);
-        id = campaign_content_id(image->path);
-        if (path == NULL)
-            return false;
-        if (g_hash_table_add(seen, image->path)) {
-            part = campaign_load_part(path, id, &bytes, error);
-            if (part == NULL)
-                return false;
-            campaign_note(campaign, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-            g_ptr_array_add(body->images, part);
-        }
-        g_string_append_len(out, html + done, (gssize)(image->offset - done));
-        g_string_append_printf(out, "cid:%s", id);
-        done = image->offset + image->length;
-    }
-    g_string_append_len(out, html + done, (gssize)(length - done));
-    return true;
-}
-
-/* Once for what no row changes. */
-static bool prepare_body(MmCampaign *campaign, Body *body, const char *type, GError **error)
-{
-    g_autoptr(GString) rendered = g_string_new(NULL);
-
-    if (mb_template_varies(body->source) || body->row_images)
-        return true;
-    if (!render_constant(campaign, body->source, rendered, error))
-        return false;
-    body->part = mb_compose_part_text(type, rendered->str, rendered->len, false, error);
-    if (body->part == NULL)
-        g_prefix_error(error, "%s: ", body->path);
-    return body->part != NULL;
-}
-
-static bool take_body(MmCampaign *campaign, Body *body, bool is_html, const char *path,
-                      const char *source, size_t length, guint line, GError **error)
-{
-    g_autoptr(GString) with_images = g_string_new(NULL);
-
-    body->exists = true;
-    body->path = g_strdup(path);
-    body->folder = g_path_get_dirname(path);
-    body->images = g_ptr_array_new_with_free_func((GDestroyNotify)mb_compose_part_unref);
-    if (is_html) {
-        if (!take_images(campaign, body, source, length, with_images, error)) {
-            g_prefix_error(error, "%s: image ", path);
-            return false;
-        }
-        source = with_images->str;
-        length = with_images->len;
-    }
-    body->source = compile(campaign, source, length, path, line, 1,
-                           is_html ? MB_TEMPLATE_HTML : MB_TEMPLATE_TEXT, error);
-    return body->source != NULL &&
-           prepare_body(campaign, body, is_html ? "text/html" : "text/plain", error);
-}
-
-/* `Html: body.html` and `Text: body.txt`. */
-static bool take_body_file(MmCampaign *campaign, const MmField *field, Body *body, bool is_html,
-                           GError **error)
-{
-    g_autoptr(MbTemplate) value =
-        compile(campaign, field->value, strlen(field->value), campaign->template_path, field->line,
-                field->column, MB_TEMPLATE_TEXT, error);
-    g_autoptr(GString) name = g_string_new(NULL);
-    g_autofree char *path = NULL;
-    g_autoptr(GBytes) bytes = NULL;
-    const char *source;
-    size_t length;
-
-    if (value == NULL)
-        return false;
-    if (mb_template_varies(value))
-        return refuse_field(campaign, field, "must be the same file for every row", error);
-    if (!render_constant(campaign, value, name, error))
-        return false;
-    if (name->len == 0 || mb_text_breaks_line(name->str, name->len))
-        return refuse_field(campaign, field, "names no file", error);
-    path = campaign_join(campaign->folder, name->str);
-    bytes = campaign_read_input(campaign, path, error);
-    if (bytes == NULL) {
-        g_prefix_error(error, "%s:%u: %s: ", campaign->template_path, field->line, field->name);
-        return false;
-    }
-    source = g_bytes_get_data(bytes, &length);
-    if (length >= 3 && memcmp(source, "\xEF\xBB\xBF", 3) == 0) {
-        source += 3;
-        length -= 3;
-    }
-    return take_body(campaign, body, is_html, path, source != NULL ? source : "", length, 1, error);
-}
-
-static const MmField *find_raw(const MmLetter *letter, const char *name)
-{
-    for (guint i = 0; i < letter->fields->len; i++) {
-        const MmField *field = g_ptr_array_index(letter->fields, i);
-
-        if (g_ascii_strcasecmp(field->name, name) == 0)
-            return field;
-    }
-    return NULL;
-}
-
-/* text/plain or text/html, by Content-Type; its charset is ours. */
-static bool body_is_html(const MmCampaign *campaign, const MmField *field, bool *is_html,
-                         GError **error)
-{
-    g_autofree char *type = NULL;
-
-    *is_html = false;
-    if (field == NULL)
-        return true;
-    type = g_ascii_strdown(field->value, (gssize)strcspn(field->value, "; \t"));
-    *is_html = strcmp(type, "text/html") == 0;
-    if (*is_html || strcmp(type, "text/plain") == 0)
-        return true;
-    return refuse_field(
-        campaign, field,
-        "a body is text/plain or text/html (for both: Html: FILE beside a text body)", error);
-}
-
-static bool is_blank_text(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if (!g_ascii_isspace(text[i]))
-            return false;
-    return true;
-}
-
-static bool take_bodies(MmCampaign *campaign, const MmLetter *letter, GError **error)
-{
-    const MmField *html = find_raw(letter, "Html"), *text = find_raw(letter, "Text");
-    bool blank = is_blank_text(letter->body, letter->body_length), is_html;
-
-    if (!body_is_html(campaign, find_raw(letter, "Content-Type"), &is_html, error))
-        return false;
-    if (!blank && is_html && html != NULL)
-        return refuse_field(campaign, html, "the body is HTML already: drop the one or the other",
-                            error);
-    if (!blank && !is_html && text != NULL)
-        return refuse_field(campaign, text,
-                            "there is a text below the header already: drop the one or the other",
-                            error);
-    if (html != NULL && !take_body_file(campaign, html, &campaign->html, true, error))
-        return false;
-    if (text != NULL && !take_body_file(campaign, text, &campaign->plain, false, error))
-        return false;
-    if (blank && (html != NULL || text != NULL))
-        return true;
-    return take_body(campaign, is_html ? &campaign->html : &campaign->plain, is_html,
-                     campaign->template_path, letter->body, letter->body_length, letter->body_line,
-                     error);
-}
-
-/* A text for an HTML that no row changes. */
-static bool derive_text(MmCampaign *campaign, GError **error)
-{
-    g_autoptr(GString) html = g_string_new(NULL), text = g_string_new(NULL);
-
-    if (!campaign->html.exists || campaign->plain.exists || campaign->html.part == NULL)
-        return true;
-    if (!render_constant(campaign, campaign->html.source, html, error))
-        return false;
-    mb_compose_html_to_text(html->str, html->len, text);
-    campaign->plain.part = mb_compose_part_text("text/plain", text->str, text->len, false, error);
-    return campaign->plain.part != NULL;
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -479,6 +290,5 @@ bool campaign_compile(MmCampaign *campaign, const MmCampaignOptions *options, GE
         if (!take_field(campaign, g_ptr_array_index(letter->fields, i), letter,
                         options->from != NULL, error))
             return false;
-    return check_fields(campaign, error) && take_bodies(campaign, letter, error) &&
-           derive_text(campaign, error);
+    return check_fields(campaign, error) && campaign_compile_bodies(campaign, letter, error);
 }

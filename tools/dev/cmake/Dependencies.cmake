@@ -11,6 +11,8 @@ pkg_check_modules(GSASL REQUIRED IMPORTED_TARGET libgsasl)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive>=3.6)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(UCHARDET REQUIRED IMPORTED_TARGET uchardet)
+pkg_check_modules(MD4C REQUIRED IMPORTED_TARGET md4c-html)
+pkg_check_modules(MAGIC REQUIRED IMPORTED_TARGET libmagic)
 pkg_check_modules(XML REQUIRED IMPORTED_TARGET libxml-2.0)
 
 # libcsv ships no .pc file.
