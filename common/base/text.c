@@ -47,42 +47,67 @@ char *mb_text_printable(const void *bytes, size_t length)
     return g_string_free(out, FALSE);
 }
 
+/* Octets of ASCII at the front, eight at once. */
+static size_t ascii_prefix(const unsigned char *text, size_t length)
+{
+    size_t done = 0;
+    uint64_t word;
+
+    for (; length - done >= sizeof word; done += sizeof word) {
+        memcpy(&word, text + done, sizeof word);
+        if ((word & G_GUINT64_CONSTANT(0x8080808080808080)) != 0)
+            break;
+    }
+    while (done < length && text[done] < 0x80)
+        done++;
+    return done;
+}
+
+/* Octets of the well-formed sequence beyond ASCII at the front (RFC 3629, 4), 0: there is none. */
+static size_t sequence_length(const unsigned char *at, size_t left)
+{
+    unsigned char lowest = 0x80, highest = 0xBF;
+    size_t length = at[0] >= 0xF0 ? 4 : at[0] >= 0xE0 ? 3 : 2;
+
+    if (at[0] < 0xC2 || at[0] > 0xF4 || left < length)
+        return 0;
+    switch (at[0]) {
+    case 0xE0: lowest = 0xA0; break;
+    case 0xED: highest = 0x9F; break;
+    case 0xF0: lowest = 0x90; break;
+    case 0xF4: highest = 0x8F; break;
+    default: break;
+    }
+    if (at[1] < lowest || at[1] > highest)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if (at[i] < 0x80 || at[i] > 0xBF)
+            return 0;
+    return length;
+}
+
 bool mb_text_is_utf8(const void *bytes, size_t length, size_t *bad_offset)
 {
-    const char *text = bytes;
-    size_t offset = 0;
+    const unsigned char *text = bytes;
+    size_t offset = ascii_prefix(text, length);
 
     while (offset < length) {
-        const char *end;
-        if (g_utf8_validate_len(text + offset, length - offset, &end))
-            return true;
-        offset = (size_t)(end - text);
-        if (offset < length && text[offset] == '\0') {
-            offset++;
-            continue;
+        size_t sequence = sequence_length(text + offset, length - offset);
+
+        if (sequence == 0) {
+            if (bad_offset != NULL)
+                *bad_offset = offset;
+            return false;
         }
-        if (bad_offset != NULL)
-            *bad_offset = offset;
-        return false;
+        offset += sequence;
+        offset += ascii_prefix(text + offset, length - offset);
     }
     return true;
 }
 
 bool mb_text_is_ascii(const void *bytes, size_t length)
 {
-    const unsigned char *at = bytes;
-    uint64_t word;
-
-    for (; length >= sizeof word; length -= sizeof word, at += sizeof word) {
-        memcpy(&word, at, sizeof word);
-        if ((word & G_GUINT64_CONSTANT(0x8080808080808080)) != 0)
-            return false;
-    }
-    for (; length > 0; length--, at++) {
-        if (*at >= 0x80)
-            return false;
-    }
-    return true;
+    return ascii_prefix(bytes, length) == length;
 }
 
 bool mb_text_breaks_line(const void *bytes, size_t length)

@@ -1,3 +1,5 @@
+#include "encode-private.h"
+
 #include <mailbatch/mime/encode.h>
 #include <string.h>
 
@@ -8,17 +10,23 @@ static const char digits[] = "0123456789ABCDEF";
 
 typedef struct {
     GString *out;
+    char line[LINE_ROOM]; /* gathered here: an append for each run costs more than what it copies */
     size_t column;
     guint flags;
 } QpWriter;
 
+static void end_line(QpWriter *writer, const char *end)
+{
+    g_string_append_len(writer->out, writer->line, (gssize)writer->column);
+    g_string_append(writer->out, end);
+    writer->column = 0;
+}
+
 static void put(QpWriter *writer, const char *text, size_t length)
 {
-    if (writer->column + length > LINE_ROOM) {
-        g_string_append_len(writer->out, "=\r\n", 3);
-        writer->column = 0;
-    }
-    g_string_append_len(writer->out, text, (gssize)length);
+    if (writer->column + length > LINE_ROOM)
+        end_line(writer, "=\r\n");
+    memcpy(writer->line + writer->column, text, length);
     writer->column += length;
 }
 
@@ -31,7 +39,7 @@ static void put_escaped(QpWriter *writer, uint8_t byte)
 
 static bool is_literal(uint8_t byte)
 {
-    return (byte > ' ' && byte < 0x7F && byte != '=') || byte == ' ' || byte == '\t';
+    return (byte >= ' ' && byte < 0x7F && byte != '=') || byte == '\t';
 }
 
 static bool ends_line(const QpWriter *writer, const uint8_t *at, const uint8_t *end)
@@ -50,15 +58,18 @@ static bool needs_guard(const QpWriter *writer, const uint8_t *at, const uint8_t
 /* Writes the literal bytes from `at` on that fit on this line, and returns where they end. */
 static const uint8_t *put_run(QpWriter *writer, const uint8_t *at, const uint8_t *end)
 {
+    const uint8_t *limit = at + MIN((size_t)(end - at), LINE_ROOM - writer->column);
     const uint8_t *stop = at;
-    size_t room = LINE_ROOM - writer->column;
 
-    while (stop < end && (size_t)(stop - at) < room && is_literal(*stop))
-        stop++;
+    do {
+        while (limit - stop >= 8 && !encode_has_special(stop))
+            stop += 8;
+        for (int i = 0; i < 8 && stop < limit && is_literal(*stop); i++)
+            stop++;
+    } while (stop < limit && is_literal(*stop));
     if (stop > at && (stop[-1] == ' ' || stop[-1] == '\t') && ends_line(writer, stop, end))
         stop--;
-    g_string_append_len(writer->out, (const char *)at, stop - at);
-    writer->column += (size_t)(stop - at);
+    put(writer, (const char *)at, (size_t)(stop - at));
     return stop;
 }
 
@@ -66,25 +77,27 @@ void mb_qp_encode(const void *bytes, size_t length, guint flags, GString *out)
 {
     const uint8_t *at = bytes;
     const uint8_t *end = at + length;
-    QpWriter writer = {out, 0, flags};
+    QpWriter writer;
+
+    writer.out = out;
+    writer.column = 0;
+    writer.flags = flags;
 
     while (at < end) {
         const uint8_t *stop;
 
         if ((flags & MB_QP_BINARY) == 0 && (*at == '\r' || *at == '\n')) {
             at += *at == '\r' && end - at > 1 && at[1] == '\n' ? 2 : 1;
-            g_string_append_len(out, "\r\n", 2);
-            writer.column = 0;
+            end_line(&writer, "\r\n");
             continue;
         }
-        if (writer.column >= LINE_ROOM) {
-            g_string_append_len(out, "=\r\n", 3);
-            writer.column = 0;
-        }
+        if (writer.column >= LINE_ROOM)
+            end_line(&writer, "=\r\n");
         stop = writer.column == 0 && needs_guard(&writer, at, end) ? at : put_run(&writer, at, end);
         if (stop == at)
             put_escaped(&writer, *at++);
         else
             at = stop;
     }
+    end_line(&writer, "");
 }

@@ -1,3 +1,5 @@
+#include "encode-private.h"
+
 #include <mailbatch/mime/encode.h>
 #include <string.h>
 
@@ -140,8 +142,11 @@ static TextFacts look_at(const uint8_t *text, size_t length)
     size_t line = 0;
 
     for (size_t i = 0; i < length; i++) {
-        uint8_t c = text[i];
+        uint8_t c;
 
+        while (length - i > 8 && !encode_has_special(text + i))
+            i += 8;
+        c = text[i];
         if (c == '\n') {
             facts.longest_line = MAX(facts.longest_line, i - line);
             line = i + 1;

@@ -82,6 +82,31 @@ START_TEST(utf8_is_judged_with_its_offset)
 }
 END_TEST
 
+/* Every first and second octet, and the edges of the third and fourth, where GLib knows too. */
+START_TEST(utf8_is_judged_as_glib_does)
+{
+    static const unsigned char edges[] = {'a', 0x7F, 0x80, 0xBF, 0xC0};
+    char text[16] = "0123456";
+
+    for (guint first = 0x80; first < 0x100; first++)
+        for (guint second = 1; second < 0x100; second++)
+            for (guint rest = 0; rest < 25; rest++) {
+                size_t at = rest % 8, bad = 99;
+                const char *end;
+                bool valid;
+
+                memcpy(text, "0123456789abcde", 16);
+                text[at] = (char)first;
+                text[at + 1] = (char)second;
+                text[at + 2] = (char)edges[rest / 5];
+                text[at + 3] = (char)edges[rest % 5];
+                valid = g_utf8_validate_len(text, at + 4, &end);
+                ck_assert_int_eq(mb_text_is_utf8(text, at + 4, &bad), valid);
+                ck_assert_uint_eq(bad, valid ? 99 : (size_t)(end - text));
+            }
+}
+END_TEST
+
 START_TEST(ascii_is_judged_at_every_length)
 {
     char bytes[40];
@@ -432,6 +457,7 @@ static Suite *base_suite(void)
     tcase_add_loop_test(tests, printable_text_is_safe, 0, G_N_ELEMENTS(printables));
     tcase_add_test(tests, printable_text_is_cut);
     tcase_add_loop_test(tests, utf8_is_judged_with_its_offset, 0, G_N_ELEMENTS(utf8s));
+    tcase_add_test(tests, utf8_is_judged_as_glib_does);
     tcase_add_test(tests, ascii_is_judged_at_every_length);
     tcase_add_loop_test(tests, quantities_are_read_as_people_type_them, 0,
                         G_N_ELEMENTS(quantities));

@@ -195,6 +195,40 @@ START_TEST(base64_comes_back_whole_and_in_chunks)
 }
 END_TEST
 
+/* Each octet at each place of three words: none is overlooked, none taken for another. */
+START_TEST(every_octet_counts_wherever_it_stands)
+{
+    for (guint c = 0; c < 0x100; c++)
+        for (size_t at = 0; at < 24; at++) {
+            char text[25] = "abcdefgh ijklmnop qrstuv";
+            bool plain = c < 0x80 && c != 0 && (c != '\r' || (at < 23 && text[at + 1] == '\n'));
+            g_autoptr(GString) out = g_string_new(NULL);
+            bool literal = c == '\t' || c == ' ' ? at < 23 : c > ' ' && c < 0x7F && c != '=';
+
+            text[at] = (char)c;
+            ck_assert_msg((mb_encode_choose(text, 24, false) == MB_ENCODING_7BIT) == plain,
+                          "octet %u at %zu", c, at);
+            mb_qp_encode(text, 24, MB_QP_BINARY, out);
+            ck_assert_msg(out->len == (literal ? 24u : 26u), "octet %u at %zu: %s", c, at,
+                          out->str);
+        }
+}
+END_TEST
+
+START_TEST(escapes_decide_between_two_encodings)
+{
+    for (size_t n = 1; n <= 16; n++) {
+        char text[48];
+
+        memset(text, 'a', sizeof text);
+        for (size_t i = 0; i < n; i++)
+            text[3 * i] = i % 2 == 0 ? '\xE9' : '=';
+        ck_assert_int_eq(mb_encode_choose(text, sizeof text, false),
+                         n <= 8 ? MB_ENCODING_QP : MB_ENCODING_BASE64);
+    }
+}
+END_TEST
+
 START_TEST(the_encoding_keeps_every_line_short)
 {
     static const struct {
@@ -459,6 +493,8 @@ int main(void)
     tcase_add_loop_test(bodies, quoted_printable_is_as_the_table_says, 0, G_N_ELEMENTS(qp_cases));
     tcase_add_test(bodies, quoted_printable_comes_back);
     tcase_add_test(bodies, base64_comes_back_whole_and_in_chunks);
+    tcase_add_test(bodies, every_octet_counts_wherever_it_stands);
+    tcase_add_test(bodies, escapes_decide_between_two_encodings);
     tcase_add_test(bodies, the_encoding_keeps_every_line_short);
     tcase_set_timeout(bodies, 60);
     suite_add_tcase(suite, bodies);
