@@ -122,3 +122,15 @@ bool mb_file_replace(const char *path, const void *bytes, gsize length, int mode
     }
     return mb_file_sync_folder(folder, error);
 }
+
+int mb_file_open_unnamed(GError **error)
+{
+    g_autofree char *path = g_build_filename(g_get_tmp_dir(), "mailbatch-XXXXXX", NULL);
+    int descriptor = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
+
+    if (descriptor < 0)
+        mb_file_set_error(error, g_get_tmp_dir(), "cannot make a temporary file", errno);
+    else
+        unlink(path);
+    return descriptor;
+}

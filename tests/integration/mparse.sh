@@ -119,7 +119,7 @@ assert [r["record"] for r in records] == ["message"] * 6 + ["summary"]
 assert [m["n"] for m in messages] == list(range(1, 7))
 news, forwarded, broken, one = messages[:4]
 assert news["date"] == {"raw": "Mon, 23 Nov 2026 16:34:50 +0100", "valid": True,
-                        "utc": "2026-11-23T15:34:50Z", "tz": 60}
+                        "utc": "2026-11-23T15:34:50Z", "tz": 60, "zone": "given"}
 assert {h["name"]: h["decoded"] for h in news["headers"]}["Subject"] == "Ihre Ernte im November 🍏"
 assert news["defects"] == [] and news["limits_hit"] == []
 pdf = news["part"]["subParts"][1]

@@ -1,9 +1,12 @@
 #include "facts.h"
 
+#include "names.h"
+
+#include <mailbatch/mime/filename.h>
 #include <mailbatch/mime/words.h>
 #include <string.h>
 
-#define SAMPLE ((size_t)65536)
+#define SAMPLE MP_CONTENT_SAMPLE
 
 MpFacts *mp_facts_new(const bool hashes[MP_HASHES])
 {
@@ -17,6 +20,8 @@ MpFacts *mp_facts_new(const bool hashes[MP_HASHES])
             facts->digests[i] = mb_digest_new((MbDigestKind)i);
     }
     facts->sample = g_byte_array_new();
+    facts->content = mp_content_new();
+    facts->magic = "";
     facts->converted = g_string_new(NULL);
     facts->scratch = g_byte_array_new();
     return facts;
@@ -34,6 +39,7 @@ void mp_facts_free(MpFacts *facts)
     }
     mb_converter_free(facts->converter);
     g_byte_array_unref(facts->sample);
+    mp_content_free(facts->content);
     g_string_free(facts->converted, TRUE);
     g_byte_array_unref(facts->scratch);
     mb_flaws_clear(&facts->flaws);
@@ -42,22 +48,21 @@ void mp_facts_free(MpFacts *facts)
 }
 
 static void parse_field(MpFacts *facts, MbTree *tree, uint32_t part, uint32_t field,
-                        MbParamsKind kind, MbParams *params)
+                        MbParamsKind kind, MbParams *params, uint64_t *offset)
 {
     const uint8_t *value = NULL;
-    uint64_t offset = 0;
     size_t length = 0;
 
     mb_flaws_reset(&facts->flaws);
     if (field != MB_TREE_NONE)
-        value = mb_tree_field_value(tree, field, &length, &offset, facts->scratch);
+        value = mb_tree_field_value(tree, field, &length, offset, facts->scratch);
     if (value == NULL) {
         mb_params_parse(params, kind, "", 0, NULL);
         return;
     }
     mb_params_parse(params, kind, (const char *)value, length, &facts->flaws);
     if (!facts->is_silent)
-        mb_tree_add_flaws(tree, part, offset, &facts->flaws);
+        mb_tree_add_flaws(tree, part, *offset, &facts->flaws);
 }
 
 void mp_facts_read_fields(MpFacts *facts, MbTree *tree, uint32_t part)
@@ -68,9 +73,12 @@ void mp_facts_read_fields(MpFacts *facts, MbTree *tree, uint32_t part)
     facts->size = facts->encoding_errors = 0;
     for (size_t i = 0; i < MP_HASHES; i++)
         g_clear_pointer(&facts->hash[i], g_free);
-    parse_field(facts, tree, part, at->content_type, MB_PARAMS_TYPE, &facts->type);
+    facts->magic = "";
+    facts->encrypted = MP_ENCRYPTED_NO;
+    parse_field(facts, tree, part, at->content_type, MB_PARAMS_TYPE, &facts->type,
+                &facts->type_offset);
     parse_field(facts, tree, part, mb_tree_find_kind(tree, part, MB_FIELD_CONTENT_DISPOSITION),
-                MB_PARAMS_DISPOSITION, &facts->disposition);
+                MB_PARAMS_DISPOSITION, &facts->disposition, &facts->disposition_offset);
 }
 
 const char *mp_facts_declared_charset(const MpFacts *facts)
@@ -94,7 +102,7 @@ static void choose_charset(MpFacts *facts, bool is_complete)
     convert(facts, facts->sample->data, facts->sample->len);
 }
 
-static void take_text(MpFacts *facts, const uint8_t *bytes, size_t length)
+static void take_sample(MpFacts *facts, const uint8_t *bytes, size_t length)
 {
     size_t room = SAMPLE - facts->sample->len;
 
@@ -103,7 +111,7 @@ static void take_text(MpFacts *facts, const uint8_t *bytes, size_t length)
         return;
     }
     g_byte_array_append(facts->sample, bytes, (guint)MIN(room, length));
-    if (length < room)
+    if (!facts->is_text || length < room)
         return;
     choose_charset(facts, false);
     convert(facts, bytes + room, length - room);
@@ -118,8 +126,7 @@ static bool take_content(void *data, const void *bytes, size_t length)
         if (facts->digests[i] != NULL)
             mb_digest_update(facts->digests[i], bytes, length);
     }
-    if (facts->is_text)
-        take_text(facts, bytes, length);
+    take_sample(facts, bytes, length);
     return true;
 }
 
@@ -154,6 +161,53 @@ static void finish_text(MpFacts *facts, MbTree *tree, uint32_t part)
     report_charset(facts, tree, part);
 }
 
+/* What stands at the part's type, or at its name, because another of the three says otherwise. */
+static void report_contradiction(MpFacts *facts, MbTree *tree, uint32_t part, unsigned code,
+                                 const MbParam *name, const char *detail)
+{
+    bool is_disposition = name != NULL && name == mb_params_get(&facts->disposition, "filename");
+    uint64_t offset = is_disposition ? facts->disposition_offset : facts->type_offset;
+
+    mb_tree_add_defect(tree, code, part, mb_tree_part(tree, part)->space,
+                       offset + (name != NULL ? name->offset : 0),
+                       name != NULL ? name->length : strlen(facts->type.value), detail);
+}
+
+static void compare_kinds(MpFacts *facts, MbTree *tree, uint32_t part)
+{
+    const MbParam *name = mp_facts_name(facts);
+    bool is_declared = mb_tree_part(tree, part)->content_type != MB_TREE_NONE;
+    char extension[MB_FILENAME_EXTENSION_MAX] = "";
+    MpContradiction found;
+    g_autofree char *by_name = NULL;
+
+    if (name != NULL)
+        mb_filename_extension(name->value, name->value_length, extension);
+    found = mp_content_compare(facts->magic, is_declared ? facts->type.value : NULL, extension);
+    if (found.magic_declared)
+        report_contradiction(facts, tree, part, MB_DEFECT_CONTENT_NOT_TYPE, NULL, facts->magic);
+    if (found.magic_extension || found.declared_extension)
+        by_name = g_strdup_printf(".%s is %s", extension,
+                                  found.magic_extension ? facts->magic : facts->type.value);
+    if (found.magic_extension)
+        report_contradiction(facts, tree, part, MB_DEFECT_CONTENT_NOT_NAME, name, by_name);
+    else if (found.declared_extension)
+        report_contradiction(facts, tree, part, MB_DEFECT_TYPE_NOT_NAME, name, by_name);
+}
+
+/* What the content is; the sample holds its beginning. */
+static void read_kind(MpFacts *facts, MbTree *tree, uint32_t part)
+{
+    MbPartKind kind = mb_tree_part(tree, part)->kind;
+
+    if (kind == MB_PART_LEAF) {
+        facts->magic = mp_content_magic(facts->content, facts->sample->data, facts->sample->len);
+        compare_kinds(facts, tree, part);
+    }
+    facts->encrypted =
+        mp_encrypted_read(tree, part, facts->magic, facts->sample->data, facts->sample->len);
+}
+
 static uint64_t count_flaws(const MbFlaws *flaws)
 {
     uint64_t sum = 0;
@@ -170,11 +224,15 @@ void mp_facts_read(MpFacts *facts, MbTree *tree, uint32_t part)
     const MbPart at = *mb_tree_part(tree, part);
 
     mp_facts_read_fields(facts, tree, part);
-    if (at.first_child != MB_TREE_NONE || !at.has_ranges || at.kind == MB_PART_MULTIPART)
+    mp_names_check(tree, part, &facts->disposition, facts->disposition_offset, &facts->type,
+                   facts->type_offset, &facts->flaws);
+    g_byte_array_set_size(facts->sample, 0);
+    if (at.first_child != MB_TREE_NONE || !at.has_ranges || at.kind == MB_PART_MULTIPART) {
+        read_kind(facts, tree, part);
         return;
+    }
     facts->is_text = g_str_has_prefix(mb_tree_type(tree, part), "text/");
     facts->charset = (MbCharsetUse){0};
-    g_byte_array_set_size(facts->sample, 0);
     mb_flaws_reset(&facts->flaws);
     mb_flaws_reset(&facts->charset_flaws);
     facts->has_content = mb_tree_decode(tree, part, take_content, facts, &facts->flaws);
@@ -186,6 +244,7 @@ void mp_facts_read(MpFacts *facts, MbTree *tree, uint32_t part)
     mb_tree_add_flaws(tree, part, at.body.offset, &facts->flaws);
     if (facts->is_text)
         finish_text(facts, tree, part);
+    read_kind(facts, tree, part);
 }
 
 const MbParam *mp_facts_name(const MpFacts *facts)

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "content.h"
+#include "encrypted.h"
 #include "options.h"
 
 #include <glib.h>
@@ -26,12 +28,16 @@ typedef struct {
     uint64_t encoding_errors;
     bool is_text; /* then */
     MbCharsetUse charset;
+    const char *magic;     /* the content's type by its bytes, or "" */
+    MpEncrypted encrypted; /* of containers too */
 
     /* private */
     bool wanted[MP_HASHES];
     MbDigest *digests[MP_HASHES];
     MbConverter *converter;
-    GByteArray *sample; /* the text's beginning, by which its charset is chosen */
+    GByteArray *sample; /* the content's beginning, by which its charset and kind are told */
+    MpContent *content;
+    uint64_t type_offset, disposition_offset; /* of the two fields' values */
     GString *converted;
     GByteArray *scratch;
     MbFlaws flaws;

@@ -22,6 +22,7 @@ static void put_field(MpJson *json, uint32_t field, uint32_t n)
     mb_json_put_bytes(&json->json, "decoded", json->text->str, json->text->len);
     mb_json_put_unsigned(&json->json, "offset", at.offset);
     mb_json_put_unsigned(&json->json, "length", at.length);
+    mp_json_addresses(json, field);
     mb_json_end_map(&json->json);
     mp_printer_drain(&json->printer, json->json.out);
 }
@@ -56,33 +57,6 @@ static void put_params(MpJson *json, const MbParams *params)
             memcmp(param->raw, param->value, param->raw_length) != 0)
             mp_json_raw(json, "raw", param->raw, param->raw_length);
         mb_json_end_map(&json->json);
-    }
-    mb_json_end_array(&json->json);
-}
-
-static void put_names(MpJson *json)
-{
-    const struct {
-        const MbParams *params;
-        const char *name, *source;
-    } sources[] = {
-        {&json->facts->disposition, "filename", "disposition"},
-        {&json->facts->type, "name", "type"},
-    };
-
-    mb_json_key(&json->json, "names");
-    mb_json_begin_array(&json->json);
-    for (size_t k = 0; k < G_N_ELEMENTS(sources); k++) {
-        for (size_t i = 0; i < sources[k].params->count; i++) {
-            const MbParam *param = &sources[k].params->params[i];
-
-            if (strcmp(param->name, sources[k].name) != 0)
-                continue;
-            mb_json_begin_map(&json->json);
-            mb_json_put_string(&json->json, "source", sources[k].source);
-            mb_json_put_bytes(&json->json, "value", param->value, param->value_length);
-            mb_json_end_map(&json->json);
-        }
     }
     mb_json_end_array(&json->json);
 }
@@ -150,7 +124,7 @@ static void put_part(MpJson *json, uint32_t index)
     put_params(json, &json->facts->type);
     put_charset(json);
     put_encoding(json, &part);
-    put_names(json);
+    mp_json_names(json);
     mb_json_put_string(&json->json, "disposition",
                        json->facts->disposition.value[0] != '\0' ? json->facts->disposition.value
                                                                  : NULL);
@@ -160,6 +134,9 @@ static void put_part(MpJson *json, uint32_t index)
     if (part.kind == MB_PART_MULTIPART)
         mb_json_put_bool(&json->json, "complete", part.is_complete);
     put_content(json);
+    mp_json_kind(json);
+    if (index != 0 && part.is_message)
+        mp_json_hops(json, index);
     if (index != 0)
         mp_json_fields(json, index);
     mp_printer_drain(&json->printer, json->json.out);

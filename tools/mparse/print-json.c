@@ -5,7 +5,6 @@
 #include "values.h"
 
 #include <mailbatch/base/text.h>
-#include <mailbatch/mime/date.h>
 #include <string.h>
 
 #define SCHEMA "mailbatch/mparse/1"
@@ -104,7 +103,6 @@ static void put_date(MpJson *json)
 {
     MbTree *tree = json->message->tree;
     uint32_t field = mb_tree_find_field(tree, 0, "Date", MB_TREE_NONE);
-    char utc[MB_DATE_TEXT_MAX];
     size_t length;
     const uint8_t *value;
     MbDate date;
@@ -115,20 +113,7 @@ static void put_date(MpJson *json)
     if (value == NULL)
         return;
     mb_date_parse((const char *)value, length, &date, NULL);
-    mb_json_key(&json->json, "date");
-    mb_json_begin_map(&json->json);
-    mp_json_raw(json, "raw", value, length);
-    mb_json_put_bool(&json->json, "valid", date.valid);
-    if (date.valid) {
-        mb_date_format_utc(date.unix_time, utc);
-        mb_json_put_string(&json->json, "utc", utc);
-        mb_json_key(&json->json, "tz");
-        if (date.zone == MB_ZONE_GIVEN)
-            mb_json_signed(&json->json, date.zone_minutes);
-        else
-            mb_json_null(&json->json);
-    }
-    mb_json_end_map(&json->json);
+    mp_json_date(json, "date", value, length, &date);
 }
 
 static bool put_segment(void *data, const MbSegment *segment)
@@ -243,6 +228,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     g_string_truncate(json->text, 0);
     mb_tree_shape(tree, json->text);
     mb_json_put_string(&json->json, "shape", json->text->str);
+    mp_json_hops(json, 0);
     mp_json_fields(json, 0);
     mp_json_parts(json);
     put_spaces(json);
@@ -293,6 +279,7 @@ static void json_free(MpPrinter *printer)
     MpJson *json = (MpJson *)printer;
 
     mp_facts_free(json->facts);
+    mp_hops_free(json->hops);
     g_byte_array_unref(json->scratch);
     g_string_free(json->text, TRUE);
     for (size_t i = 0; i < MP_HASHES; i++)
@@ -311,6 +298,7 @@ MpPrinter *mp_print_json_new(const MpOptions *options)
                                 .free = json_free};
     json->options = options;
     json->facts = mp_facts_new(options->hash);
+    json->hops = mp_hops_new();
     json->scratch = g_byte_array_new();
     json->text = g_string_new(NULL);
     for (size_t i = 0; i < MP_HASHES; i++) {

@@ -4,9 +4,11 @@
 #pragma once
 
 #include "facts.h"
+#include "hops.h"
 #include "print.h"
 
 #include <mailbatch/base/json.h>
+#include <mailbatch/mime/date.h>
 
 typedef struct {
     MpPrinter printer;
@@ -14,6 +16,7 @@ typedef struct {
     MpFacts *facts;
     GByteArray *scratch;
     GString *text; /* ids, decoded values */
+    MpHops *hops;
     MbDigest *digests[MP_HASHES];
     MbJson json;
     const MpMessage *message;
@@ -29,3 +32,17 @@ void mp_json_fields(MpJson *json, uint32_t part);
 
 /* "part": the root with all that is below it. */
 void mp_json_parts(MpJson *json);
+
+/* Of a date's value that was parsed: raw, valid, utc, tz and zone, under `key`. */
+void mp_json_date(MpJson *json, const char *key, const void *raw, size_t length,
+                  const MbDate *date);
+
+/* "hops": the way of the message whose root `part` is. */
+void mp_json_hops(MpJson *json, uint32_t part);
+
+/* "addresses", when the field holds such: as a list, groups before their members. */
+void mp_json_addresses(MpJson *json, uint32_t field);
+
+/* "names", "magic", "encrypted": of the part whose facts were read. */
+void mp_json_names(MpJson *json);
+void mp_json_kind(MpJson *json);

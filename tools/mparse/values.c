@@ -1,11 +1,11 @@
 #include "values.h"
 
+#include "hops.h"
+
 #include <mailbatch/mime/address.h>
 #include <mailbatch/mime/date.h>
 #include <mailbatch/mime/words.h>
 #include <string.h>
-
-#define ADDRESSES_MAX 100000 /* of a field that are looked at: memory stays flat */
 
 enum {
     ONCE = 1 << 0,    /* RFC 5322, 3.6; RFC 2045, 4 to 8; RFC 2183, 2 */
@@ -51,20 +51,34 @@ typedef struct {
 } Check;
 
 /* Index in `known`, or its length. */
-static size_t find_known(Check *check, uint32_t field, bool is_message)
+static size_t find_name(const uint8_t *name, size_t length)
 {
-    size_t length;
-    const uint8_t *name = mb_tree_field_name(check->tree, field, &length, check->scratch);
     size_t i = 0;
 
-    if (name == NULL)
-        return G_N_ELEMENTS(known);
     for (; i < G_N_ELEMENTS(known); i++) {
-        if (strlen(known[i].name) == length && (is_message || (known[i].traits & MIME) != 0) &&
+        if (strlen(known[i].name) == length &&
             g_ascii_strncasecmp((const char *)name, known[i].name, length) == 0)
             break;
     }
     return i;
+}
+
+static size_t find_known(Check *check, uint32_t field, bool is_message)
+{
+    size_t length;
+    const uint8_t *name = mb_tree_field_name(check->tree, field, &length, check->scratch);
+    size_t i = name != NULL ? find_name(name, length) : G_N_ELEMENTS(known);
+
+    if (i < G_N_ELEMENTS(known) && !is_message && (known[i].traits & MIME) == 0)
+        return G_N_ELEMENTS(known);
+    return i;
+}
+
+bool mp_values_is_address_field(const uint8_t *name, size_t length)
+{
+    size_t i = find_name(name, length);
+
+    return i < G_N_ELEMENTS(known) && (known[i].traits & ADDRESS) != 0;
 }
 
 static void check_words(Check *check, const char *value, size_t length)
@@ -80,7 +94,7 @@ static void check_addresses(Check *check, const MbField *field, const char *valu
                             bool is_author)
 {
     g_autoptr(MbAddressList) list =
-        mb_address_list_parse(value, length, ADDRESSES_MAX, &check->flaws);
+        mb_address_list_parse(value, length, MP_ADDRESSES_MAX, &check->flaws);
     size_t mailboxes = 0;
     bool has_group = false;
     uint32_t space = mb_tree_part(check->tree, field->part)->space;
@@ -163,10 +177,14 @@ static void check_part(Check *check, uint32_t index)
 void mp_values_check(MbTree *tree)
 {
     g_autoptr(GByteArray) scratch = g_byte_array_new();
+    g_autoptr(MpHops) hops = mp_hops_new();
     Check check = {.tree = tree, .scratch = scratch, .text = g_string_new(NULL)};
 
-    for (uint32_t part = 0; part < mb_tree_parts(tree); part++)
+    for (uint32_t part = 0; part < mb_tree_parts(tree); part++) {
         check_part(&check, part);
+        if (mb_tree_part(tree, part)->is_message)
+            mp_hops_read(hops, tree, part, true);
+    }
     g_string_free(check.text, TRUE);
     mb_flaws_clear(&check.words);
     mb_flaws_clear(&check.flaws);

@@ -76,7 +76,25 @@ typedef enum {
     X(LIMIT_DEFECTS, "limit-defects", I, "too many defects, the rest is not listed")               \
     X(CONTENT_LENGTH, "content-length-wrong", I, "Content-Length does not fit the message")        \
     X(NESTED_EMPTY, "nested-empty", W, "embedded message is empty")                                \
-    X(VIEW_DIFFERS, "view-differs", W, "another parser sees this part differently")
+    X(VIEW_DIFFERS, "view-differs", W, "another parser sees this part differently")                \
+    X(VIEW_ONLY_SCAN, "view-only-scan", W, "another parser does not see this part")                \
+    X(VIEW_ONLY_OTHER, "view-only-other", W, "only another parser sees a part here")               \
+    X(VIEW_NONE, "view-none", W, "another parser finds no message, or was kept from it")           \
+    X(HOP_SKEW, "hop-skew", I, "a hop is dated up to five minutes before the one it came from")    \
+    X(HOP_BACKWARDS, "hop-backwards", W,                                                           \
+      "a hop is dated more than five minutes before the one it came from")                         \
+    X(NAMES_DIFFER, "names-differ", W,                                                             \
+      "Content-Disposition and Content-Type give different file names")                            \
+    X(CONTENT_NOT_TYPE, "content-not-type", W, "content is not what its declared type says")       \
+    X(CONTENT_NOT_NAME, "content-not-extension", W,                                                \
+      "content is not what the extension of its file name says")                                   \
+    X(TYPE_NOT_NAME, "type-not-extension", I,                                                      \
+      "declared type and the extension of the file name do not fit")                               \
+    X(ENCRYPTED, "encrypted", I, "content is encrypted")                                           \
+    X(ENCRYPTED_ARCHIVE, "encrypted-archive", W, "archive with encrypted entries")                 \
+    X(EXTERNAL_BODY, "external-body", W, "content is elsewhere and was not fetched")               \
+    X(PARTIAL, "partial-message", I, "fragment of a message")                                      \
+    X(PARTIAL_BAD, "partial-malformed", W, "fragment without a usable id, number and total")
 
 typedef enum {
 #define X(name, code, weight, text) MB_DEFECT_##name,

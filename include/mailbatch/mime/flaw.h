@@ -80,7 +80,18 @@ G_BEGIN_DECLS
     X(DATE_ISO, "date-iso", W, "ISO 8601 where RFC 5322 wants its own form")                       \
     X(DATE_ZONE, "date-zone", I, "zone is missing, unknown or -0000")                              \
     X(DATE_LEAP, "date-leap-second", I, "second 60")                                               \
-    X(DATE_TRAILING, "date-trailing", I, "text after the date")
+    X(DATE_TRAILING, "date-trailing", I, "text after the date")                                    \
+    X(RECEIVED_NO_DATE, "received-no-date", I, "trace field without a date")                       \
+    X(RECEIVED_NO_SEMICOLON, "received-no-semicolon", I,                                           \
+      "trace field without a semicolon before its date")                                           \
+    X(NAME_BIDI, "name-bidi", W, "file name with a control that turns the direction of text")      \
+    X(NAME_CONTROL, "name-control", W, "file name with NUL or another control character")          \
+    X(NAME_PATH, "name-path", W, "file name with a folder, a drive or .. in it")                   \
+    X(NAME_TRAILING, "name-trailing", W, "file name ends with dots or blanks")                     \
+    X(NAME_LONG, "name-long", W, "file name of more than 255 bytes")                               \
+    X(NAME_DOUBLE, "name-double-extension", W,                                                     \
+      "file name hides what it is behind a second extension")                                      \
+    X(NAME_RESERVED, "name-reserved", W, "file name that is a device on some systems")
 
 typedef enum {
 #define X(name, code, weight, text) MB_FLAW_##name,

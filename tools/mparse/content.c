@@ -1,0 +1,132 @@
+#include "content.h"
+
+#include <magic.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LOOK    ((size_t)4096) /* bytes that tell text from the rest */
+#define UNKNOWN "application/octet-stream"
+
+/* What content of these kinds is, is libmagic's to say, though it begins like text. */
+static const char *const marks[] = {
+    "%PDF",
+    "%!",
+    "{\\rtf",
+    "<?xml",
+    "<svg",
+    "#!",
+    "PK",
+    "Rar!",
+    "GIF8",
+    "BM",
+    "ID3",
+    "II*",
+    "MM",
+    "BZh",
+    "7z",
+    "!<arch",
+    "OTTO",
+    "RIFF",
+    "FWS",
+    "CWS",
+    "MSCF",
+    "ITSF",
+    "Xar!",
+    "xar!",
+    "\x7F"
+    "ELF",
+};
+
+static const char *const html[] = {
+    "<html", "<!doctype html", "<head", "<body", "<table",  "<div",   "<p>",
+    "<a ",   "<span",          "<br",   "<font", "<center", "<script"};
+
+struct MpContent {
+    magic_t magic; /* NULL: not asked for yet */
+    bool is_broken;
+};
+
+MpContent *mp_content_new(void)
+{
+    return g_new0(MpContent, 1);
+}
+
+void mp_content_free(MpContent *content)
+{
+    if (content == NULL)
+        return;
+    if (content->magic != NULL)
+        magic_close(content->magic);
+    g_free(content);
+}
+
+static bool is_text(const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        uint8_t c = bytes[i];
+
+        if (c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != '\b' && c != 0x1B)
+            return false;
+    }
+    return true;
+}
+
+static bool begins_with(const uint8_t *bytes, size_t length, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t word = strlen(words[i]);
+
+        if (length >= word && g_ascii_strncasecmp((const char *)bytes, words[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* libmagic takes a millisecond for a page of text, and most of mail is that. NULL: ask it. */
+static const char *look(const uint8_t *bytes, size_t length)
+{
+    size_t at = length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+
+    if (!is_text(bytes, MIN(length, LOOK)))
+        return NULL;
+    while (at < length && g_ascii_isspace(bytes[at]))
+        at++;
+    if (begins_with(bytes + at, length - at, marks, G_N_ELEMENTS(marks)))
+        return NULL;
+    return begins_with(bytes + at, length - at, html, G_N_ELEMENTS(html)) ? "text/html"
+                                                                          : "text/plain";
+}
+
+static bool load(MpContent *content)
+{
+    if (content->magic != NULL || content->is_broken)
+        return content->magic != NULL;
+    content->magic =
+        magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_ELF |
+                   MAGIC_NO_CHECK_TOKENS | MAGIC_NO_CHECK_ENCODING | MAGIC_NO_CHECK_APPTYPE);
+    if (content->magic != NULL && magic_load(content->magic, NULL) == 0)
+        return true;
+    if (content->magic != NULL)
+        magic_close(content->magic);
+    content->magic = NULL;
+    content->is_broken = true;
+    return false;
+}
+
+const char *mp_content_magic(MpContent *content, const void *bytes, size_t length)
+{
+    const char *found;
+
+    if (length == 0)
+        return "";
+    found = look(bytes, length);
+    if (found != NULL)
+        return found;
+    /* Readers of PDF take a mark within the first KiB. */
+    if (memmem(bytes, MIN(length, 1024), "%PDF-", 5) != NULL)
+        return "application/pdf";
+    if (!load(content))
+        return "";
+    found = magic_buffer(content->magic, bytes, length);
+    return found != NULL ? found : UNKNOWN;
+}

@@ -1,0 +1,132 @@
+#include "hops.h"
+
+#include <string.h>
+
+#define SKEW ((int64_t)300) /* seconds by which clocks of honest servers differ */
+
+static const char received_name[] = "Received";
+
+struct MpHops {
+    GArray *list; /* of MpHop */
+    GStringChunk *text;
+    MbReceived received;
+    GByteArray *scratch;
+    MbFlaws flaws;
+};
+
+MpHops *mp_hops_new(void)
+{
+    MpHops *hops = g_new0(MpHops, 1);
+
+    hops->list = g_array_new(FALSE, TRUE, sizeof(MpHop));
+    hops->text = g_string_chunk_new(4096);
+    hops->scratch = g_byte_array_new();
+    mb_received_init(&hops->received);
+    return hops;
+}
+
+void mp_hops_free(MpHops *hops)
+{
+    if (hops == NULL)
+        return;
+    g_array_unref(hops->list);
+    g_string_chunk_free(hops->text);
+    g_byte_array_unref(hops->scratch);
+    mb_received_clear(&hops->received);
+    mb_flaws_clear(&hops->flaws);
+    g_free(hops);
+}
+
+size_t mp_hops_count(const MpHops *hops)
+{
+    return hops->list->len;
+}
+
+const MpHop *mp_hops_at(const MpHops *hops, size_t index)
+{
+    return &g_array_index(hops->list, MpHop, index);
+}
+
+static MbReceivedText keep(MpHops *hops, MbReceivedText text)
+{
+    if (text.text == NULL)
+        return text;
+    return (MbReceivedText){g_string_chunk_insert_len(hops->text, text.text, (gssize)text.length),
+                            text.length};
+}
+
+static void add(MpHops *hops, MbTree *tree, uint32_t field, bool notes)
+{
+    MpHop hop = {.field = field};
+    const MbReceived *received = &hops->received;
+    uint64_t offset;
+    size_t length;
+    const uint8_t *value = mb_tree_field_value(tree, field, &length, &offset, hops->scratch);
+
+    if (value == NULL)
+        return;
+    mb_flaws_reset(&hops->flaws);
+    mb_received_parse(&hops->received, (const char *)value, length, &hops->flaws);
+    for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
+        hop.clause[i] = keep(hops, received->clause[i]);
+        hop.comment[i] = keep(hops, received->comment[i]);
+    }
+    hop.date = received->date;
+    hop.has_time = received->has_date && received->date.valid;
+    if (received->date_length > 0)
+        hop.raw_date = keep(hops, (MbReceivedText){(const char *)value + received->date_offset,
+                                                   received->date_length});
+    if (notes)
+        mb_tree_add_flaws(tree, mb_tree_field(tree, field)->part, offset, &hops->flaws);
+    g_array_append_val(hops->list, hop);
+}
+
+/* `later` and the last hop before it that tells a time. */
+static void measure(MbTree *tree, MpHop *earlier, const MpHop *later, bool notes)
+{
+    const MbField field = *mb_tree_field(tree, later->field);
+    g_autofree char *detail = NULL;
+
+    earlier->has_delay = true;
+    earlier->delay = later->date.unix_time - earlier->date.unix_time;
+    if (!notes || earlier->delay >= 0)
+        return;
+    detail = g_strdup_printf("%" G_GINT64_FORMAT " seconds", -earlier->delay);
+    mb_tree_add_defect(tree, earlier->delay < -SKEW ? MB_DEFECT_HOP_BACKWARDS : MB_DEFECT_HOP_SKEW,
+                       field.part, mb_tree_part(tree, field.part)->space, field.offset,
+                       field.length, detail);
+}
+
+static bool is_received(MbTree *tree, uint32_t field, GByteArray *scratch)
+{
+    size_t length;
+    const uint8_t *name;
+
+    if (mb_tree_field(tree, field)->name_length != strlen(received_name))
+        return false;
+    name = mb_tree_field_name(tree, field, &length, scratch);
+    return name != NULL && g_ascii_strncasecmp((const char *)name, received_name, length) == 0;
+}
+
+void mp_hops_read(MpHops *hops, MbTree *tree, uint32_t part, bool notes)
+{
+    const MbPart at = *mb_tree_part(tree, part);
+    MpHop *before = NULL;
+
+    g_array_set_size(hops->list, 0);
+    g_string_chunk_clear(hops->text);
+    /* Each server writes its field above those that are there. */
+    for (uint32_t i = at.fields; i > 0; i--) {
+        if (is_received(tree, at.first_field + i - 1, hops->scratch))
+            add(hops, tree, at.first_field + i - 1, notes);
+    }
+    for (guint i = 0; i < hops->list->len; i++) {
+        MpHop *hop = &g_array_index(hops->list, MpHop, i);
+
+        if (!hop->has_time)
+            continue;
+        if (before != NULL)
+            measure(tree, before, hop, notes);
+        before = hop;
+    }
+}
