@@ -15,12 +15,15 @@
 
 struct MpExtract {
     const MpOptions *options;
+    char *manifest_path;
+    int manifest;
+};
+
+struct MpExtractor {
+    MpExtract *extract;
     MpFacts *facts;
     MbDigest *digest;
-    GString *line;
-    char *manifest_path;
-    char *part_path; /* of the file that is being written */
-    int manifest;
+    char *path; /* of the file that is being written */
     int file;
     uint64_t size;
 };
@@ -36,16 +39,10 @@ static bool set_error(GError **error, const char *path, int saved_errno)
 MpExtract *mp_extract_new(const MpOptions *options, GError **error)
 {
     g_autoptr(MpExtract) extract = g_new0(MpExtract, 1);
-    const bool hashes[MP_HASHES] = {false};
 
     extract->options = options;
-    extract->facts = mp_facts_new(hashes);
-    extract->facts->is_silent = true;
-    extract->digest = mb_digest_new(MB_DIGEST_SHA256);
-    extract->line = g_string_new(NULL);
     extract->manifest_path = g_build_filename(options->extract_to, MANIFEST, NULL);
-    extract->part_path = g_build_filename(options->extract_to, ".part", NULL);
-    extract->manifest = extract->file = -1;
+    extract->manifest = -1;
     if (g_mkdir_with_parents(options->extract_to, 0777) != 0) {
         set_error(error, options->extract_to, errno);
         return NULL;
@@ -59,21 +56,13 @@ void mp_extract_free(MpExtract *extract)
         return;
     if (extract->manifest >= 0)
         close(extract->manifest);
-    if (extract->file >= 0) {
-        close(extract->file);
-        g_unlink(extract->part_path);
-    }
-    mp_facts_free(extract->facts);
-    mb_digest_free(extract->digest);
-    g_string_free(extract->line, TRUE);
     g_free(extract->manifest_path);
-    g_free(extract->part_path);
     g_free(extract);
 }
 
 /* With the first message: where there is none, a manifest of another run stays. A link that
  * somebody put in its place must not lead out of the folder. */
-static bool open_manifest(MpExtract *extract, GError **error)
+bool mp_extract_begin(MpExtract *extract, GError **error)
 {
     if (extract->manifest >= 0)
         return true;
@@ -82,27 +71,69 @@ static bool open_manifest(MpExtract *extract, GError **error)
     return extract->manifest >= 0 || set_error(error, extract->manifest_path, errno);
 }
 
-static bool take(void *data, const void *bytes, size_t length)
+bool mp_extract_write(MpExtract *extract, const char *lines, size_t length, GError **error)
 {
-    MpExtract *extract = data;
-
-    mb_digest_update(extract->digest, bytes, length);
-    extract->size += length;
-    return mb_file_write_all(extract->file, bytes, length);
+    return mb_file_write_all(extract->manifest, lines, length) ||
+           set_error(error, extract->manifest_path, errno);
 }
 
-static void put_manifest(MpExtract *extract, const MpMessage *message, uint32_t part,
-                         const char *name, const char *sha256)
+bool mp_extract_finish(MpExtract *extract, GError **error)
 {
-    const MbParam *said = mp_facts_name(extract->facts);
+    int descriptor = extract->manifest;
+
+    extract->manifest = -1;
+    return descriptor < 0 || close(descriptor) == 0 ||
+           set_error(error, extract->manifest_path, errno);
+}
+
+MpExtractor *mp_extractor_new(MpExtract *extract, unsigned number)
+{
+    MpExtractor *extractor = g_new0(MpExtractor, 1);
+    const bool hashes[MP_HASHES] = {false};
+
+    extractor->extract = extract;
+    extractor->facts = mp_facts_new(hashes);
+    extractor->facts->is_silent = true;
+    extractor->digest = mb_digest_new(MB_DIGEST_SHA256);
+    extractor->path = g_strdup_printf("%s/.part-%u", extract->options->extract_to, number);
+    extractor->file = -1;
+    return extractor;
+}
+
+void mp_extractor_free(MpExtractor *extractor)
+{
+    if (extractor == NULL)
+        return;
+    if (extractor->file >= 0) {
+        close(extractor->file);
+        g_unlink(extractor->path);
+    }
+    mp_facts_free(extractor->facts);
+    mb_digest_free(extractor->digest);
+    g_free(extractor->path);
+    g_free(extractor);
+}
+
+static bool take(void *data, const void *bytes, size_t length)
+{
+    MpExtractor *extractor = data;
+
+    mb_digest_update(extractor->digest, bytes, length);
+    extractor->size += length;
+    return mb_file_write_all(extractor->file, bytes, length);
+}
+
+static void put_manifest(MpExtractor *extractor, const MpMessage *message, uint32_t part,
+                         const char *name, const char *sha256, GString *manifest)
+{
+    const MbParam *said = mp_facts_name(extractor->facts);
     MbTree *tree = message->tree;
     g_autoptr(GString) id = g_string_new(NULL);
     g_autofree char *address = mb_locator_text(message->item->locator);
     MbJson json;
 
-    g_string_truncate(extract->line, 0);
     mb_tree_id(tree, part, id);
-    mb_json_init(&json, extract->line);
+    mb_json_init(&json, manifest);
     mb_json_begin_map(&json);
     mb_json_put_string(&json, "file", name);
     mb_json_put_string(&json, "message", address);
@@ -113,13 +144,14 @@ static void put_manifest(MpExtract *extract, const MpMessage *message, uint32_t 
         mb_json_bytes(&json, said->value, said->value_length);
     else
         mb_json_null(&json);
-    mb_json_put_string(
-        &json, "disposition",
-        extract->facts->disposition.value[0] != '\0' ? extract->facts->disposition.value : NULL);
-    mb_json_put_unsigned(&json, "size", extract->size);
+    mb_json_put_string(&json, "disposition",
+                       extractor->facts->disposition.value[0] != '\0'
+                           ? extractor->facts->disposition.value
+                           : NULL);
+    mb_json_put_unsigned(&json, "size", extractor->size);
     mb_json_put_string(&json, "sha256", sha256);
     mb_json_end_map(&json);
-    g_string_append_c(extract->line, '\n');
+    g_string_append_c(manifest, '\n');
 }
 
 /* Ids hold nothing but letters, digits, dots and what stands for a pseudo-part. */
@@ -132,38 +164,38 @@ static char *file_name(const MpMessage *message, uint32_t part, const char *sha2
     return g_strdup_printf("%06" G_GUINT64_FORMAT "-%s-%s", message->number, id->str, sha256);
 }
 
-static bool write_part(MpExtract *extract, const MpMessage *message, uint32_t part, GError **error)
+static bool write_part(MpExtractor *extractor, const MpMessage *message, uint32_t part,
+                       GString *manifest, GError **error)
 {
     g_autofree char *sha256 = NULL;
     g_autofree char *name = NULL;
     g_autofree char *path = NULL;
     bool done;
 
-    extract->size = 0;
-    extract->file =
-        open(extract->part_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (extract->file < 0)
-        return set_error(error, extract->part_path, errno);
-    done = mb_tree_decode(message->tree, part, take, extract, NULL);
-    sha256 = mb_digest_finish_hex(extract->digest);
+    extractor->size = 0;
+    extractor->file =
+        open(extractor->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (extractor->file < 0)
+        return set_error(error, extractor->path, errno);
+    done = mb_tree_decode(message->tree, part, take, extractor, NULL);
+    sha256 = mb_digest_finish_hex(extractor->digest);
     if (!done)
-        return set_error(error, extract->part_path, errno);
-    if (close(extract->file) != 0) {
-        extract->file = -1;
-        return set_error(error, extract->part_path, errno);
-    }
-    extract->file = -1;
+        return set_error(error, extractor->path, errno);
+    done = close(extractor->file) == 0;
+    extractor->file = -1;
+    if (!done)
+        return set_error(error, extractor->path, errno);
     name = file_name(message, part, sha256);
-    path = g_build_filename(extract->options->extract_to, name, NULL);
-    if (g_rename(extract->part_path, path) != 0)
+    path = g_build_filename(extractor->extract->options->extract_to, name, NULL);
+    if (g_rename(extractor->path, path) != 0)
         return set_error(error, path, errno);
-    put_manifest(extract, message, part, name, sha256);
-    return mb_file_write_all(extract->manifest, extract->line->str, extract->line->len) ||
-           set_error(error, extract->manifest_path, errno);
+    put_manifest(extractor, message, part, name, sha256, manifest);
+    return true;
 }
 
 /* A leaf, and of those what was asked for. */
-static bool is_wanted(MpExtract *extract, const MpMessage *message, uint32_t part, uint32_t only)
+static bool is_wanted(MpExtractor *extractor, const MpMessage *message, uint32_t part,
+                      uint32_t only)
 {
     const MbPart *at = mb_tree_part(message->tree, part);
 
@@ -171,32 +203,22 @@ static bool is_wanted(MpExtract *extract, const MpMessage *message, uint32_t par
         return false;
     if (at->first_child != MB_TREE_NONE || at->kind == MB_PART_MULTIPART)
         return false;
-    mp_facts_read_fields(extract->facts, message->tree, part);
-    if (!extract->options->only_attachments || only != MB_TREE_NONE)
+    mp_facts_read_fields(extractor->facts, message->tree, part);
+    if (!extractor->extract->options->only_attachments || only != MB_TREE_NONE)
         return true;
     return !mb_part_is_pseudo(at->kind) &&
-           mp_facts_is_attachment(extract->facts, message->tree, part);
+           mp_facts_is_attachment(extractor->facts, message->tree, part);
 }
 
-bool mp_extract_message(MpExtract *extract, const MpMessage *message, const char *part,
-                        GError **error)
+bool mp_extract_message(MpExtractor *extractor, const MpMessage *message, const char *part,
+                        GString *manifest, GError **error)
 {
     uint32_t only = part != NULL ? mb_tree_find_id(message->tree, part) : MB_TREE_NONE;
 
-    if (!open_manifest(extract, error))
-        return false;
     for (uint32_t i = 0; i != MB_TREE_NONE; i = mb_tree_following(message->tree, i, NULL)) {
-        if (is_wanted(extract, message, i, only) && !write_part(extract, message, i, error))
+        if (is_wanted(extractor, message, i, only) &&
+            !write_part(extractor, message, i, manifest, error))
             return false;
     }
     return true;
-}
-
-bool mp_extract_finish(MpExtract *extract, GError **error)
-{
-    int descriptor = extract->manifest;
-
-    extract->manifest = -1;
-    return descriptor < 0 || close(descriptor) == 0 ||
-           set_error(error, extract->manifest_path, errno);
 }

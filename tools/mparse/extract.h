@@ -11,17 +11,28 @@
 #include <glib.h>
 #include <stdbool.h>
 
-typedef struct MpExtract MpExtract;
+typedef struct MpExtract MpExtract;     /* of the run: the folder and its manifest */
+typedef struct MpExtractor MpExtractor; /* of a thread: writes the files */
 
 /* Makes the folder when it is missing. `options` is borrowed. */
 MpExtract *mp_extract_new(const MpOptions *options, GError **error);
 void mp_extract_free(MpExtract *extract);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpExtract, mp_extract_free)
 
-/* All leaf parts of the message that --only asks for; `part` (may be NULL) names one of them, then
- * that alone. */
-bool mp_extract_message(MpExtract *extract, const MpMessage *message, const char *part,
-                        GError **error);
+/* Before the first message, and as often as one likes: opens the manifest. */
+bool mp_extract_begin(MpExtract *extract, GError **error);
+
+/* Lines for the manifest, in the order of the messages. */
+bool mp_extract_write(MpExtract *extract, const char *lines, size_t length, GError **error);
 
 /* The manifest's last bytes. */
 bool mp_extract_finish(MpExtract *extract, GError **error);
+
+/* `number` tells the threads apart. */
+MpExtractor *mp_extractor_new(MpExtract *extract, unsigned number);
+void mp_extractor_free(MpExtractor *extractor);
+
+/* Writes all leaf parts of the message that --only asks for; `part` (may be NULL) names one of
+ * them, then that alone. The lines for the manifest are appended. */
+bool mp_extract_message(MpExtractor *extractor, const MpMessage *message, const char *part,
+                        GString *manifest, GError **error);

@@ -5,7 +5,9 @@
 #include <mailbatch/base/text.h>
 #include <string.h>
 
-#define TOOL "mparse"
+#define TOOL        "mparse"
+#define THREADS_MAX 256
+#define BUFFER_MAX  ((size_t)16 << 20) /* a longer message is streamed: memory stays flat */
 
 /* As typed. */
 typedef struct {
@@ -14,6 +16,7 @@ typedef struct {
     char *hash;
     char *headers;
     char *mbox;
+    char *threads;
     char *max_depth, *max_parts, *max_headers, *max_size, *max_ratio;
     gboolean raw, text, json, quiet, verbose;
 } Typed;
@@ -22,7 +25,7 @@ static void typed_clear(Typed *typed)
 {
     char *all[] = {typed->format,   typed->only,      typed->hash,      typed->headers,
                    typed->mbox,     typed->max_depth, typed->max_parts, typed->max_headers,
-                   typed->max_size, typed->max_ratio};
+                   typed->max_size, typed->max_ratio, typed->threads};
 
     for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
         g_free(all[i]);
@@ -117,6 +120,16 @@ static bool read_limits(const Typed *typed, MbLimits *limits)
     return true;
 }
 
+static bool read_threads(const Typed *typed, MpOptions *options)
+{
+    guint64 threads = g_get_num_processors();
+
+    if (!read_number("--jobs", typed->threads, THREADS_MAX, &threads))
+        return false;
+    options->threads = (unsigned)MIN(threads, THREADS_MAX);
+    return true;
+}
+
 static bool read_mbox(const Typed *typed, MbSourceOptions *source)
 {
     if (typed->mbox == NULL)
@@ -140,7 +153,8 @@ static bool read_all(const Typed *typed, MpOptions *options)
                      &options->only_attachments) ||
         !read_choice("--headers", typed->headers, "main", "all", options->format == MP_FORMAT_JSON,
                      &options->all_headers) ||
-        !read_limits(typed, &options->limits) || !read_mbox(typed, &options->source))
+        !read_threads(typed, options) || !read_limits(typed, &options->limits) ||
+        !read_mbox(typed, &options->source))
         return false;
     if (is_quiet && typed->verbose) {
         mb_option_usage(TOOL, "--quiet and --verbose exclude each other");
@@ -175,6 +189,7 @@ MbParsed mp_options_parse(int *argc, char ***argv, MpOptions *options)
         {"json", 0, 0, G_OPTION_ARG_NONE, &typed.json, "the same as --format json", NULL},
         {"mbox", 0, 0, G_OPTION_ARG_STRING, &typed.mbox,
          "PATH is an mbox of that dialect (by its content)", "DIALECT"},
+        {"jobs", 'j', 0, G_OPTION_ARG_STRING, &typed.threads, "threads (all cores)", "N"},
         {"max-depth", 0, 0, G_OPTION_ARG_STRING, &typed.max_depth, "levels of nesting (200)", "N"},
         {"max-parts", 0, 0, G_OPTION_ARG_STRING, &typed.max_parts, "parts of a message (100000)",
          "N"},
@@ -190,7 +205,7 @@ MbParsed mp_options_parse(int *argc, char ***argv, MpOptions *options)
     };
     MbParsed parsed;
 
-    *options = (MpOptions){.limits = mb_limits_default};
+    *options = (MpOptions){.limits = mb_limits_default, .source = {.buffer_max = BUFFER_MAX}};
     parsed = mb_option_parse(
         argc, argv, TOOL, MAILBATCH_VERSION, "PATH|ADDRESS|-...",
         "shows the structure of mail: every part, every byte, every defect",

@@ -28,6 +28,7 @@ typedef struct {
     bool hash[MP_HASHES]; /* by MbDigestKind */
     bool all_headers;
     bool show_text;
+    unsigned threads;
     MbLimits limits;
     MbSourceOptions source; /* `budget` is left NULL */
     char **paths;           /* NULL-terminated */

@@ -16,6 +16,7 @@ struct MpOutput {
     char *path;      /* NULL: stdout */
     char *temporary; /* NULL: written directly */
     int descriptor;
+    bool is_pipe_closed;
     GString *buffer;
 };
 
@@ -82,13 +83,14 @@ static bool write_bytes(MpOutput *output, const void *bytes, size_t length, GErr
 {
     if (mb_file_write_all(output->descriptor, bytes, length))
         return true;
+    output->is_pipe_closed = errno == EPIPE;
     mb_file_set_error(error, output->path != NULL ? output->path : "stdout", "cannot write", errno);
     return false;
 }
 
-bool mp_output_drain(MpOutput *output, GError **error)
+bool mp_output_is_pipe_closed(const MpOutput *output)
 {
-    return output->buffer->len < DRAIN_AT || mp_output_write(output, NULL, 0, error);
+    return output->is_pipe_closed;
 }
 
 bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError **error)

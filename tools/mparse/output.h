@@ -20,11 +20,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpOutput, mp_output_free)
 /* The buffer that printers append to: the same one as long as the output lives. */
 GString *mp_output_buffer(MpOutput *output);
 
-/* Writes the buffer when it is long enough. */
-bool mp_output_drain(MpOutput *output, GError **error);
-
 /* Bytes past the buffer (which goes before). */
 bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError **error);
+
+/* Whether writing failed because nobody reads the other end of a pipe any more. */
+bool mp_output_is_pipe_closed(const MpOutput *output);
 
 /* Writes what is left; the file gets its name. */
 bool mp_output_finish(MpOutput *output, GError **error);

@@ -17,7 +17,6 @@ struct MpWalk {
     MbMboxDialect dialect;
     int spool;     /* a streamed item's bytes without framing, or -1 */
     uint64_t head; /* framing before them */
-    uint64_t number;
 };
 
 MpWalk *mp_walk_new(const MbLimits *limits)
@@ -232,7 +231,7 @@ bool mp_walk_item(MpWalk *walk, MbSource *source, const MbItem *item, guint32 de
     mb_tree_clear(walk->tree);
     mb_budget_init(&walk->budget, walk->limits);
     walk->budget.depth = depth;
-    *message = (MpMessage){item, walk->tree, ++walk->number};
+    *message = (MpMessage){item, walk->tree, 1};
     set_filter(walk, item);
     if (item->bytes != NULL)
         scan_buffer(walk, item);

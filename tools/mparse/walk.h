@@ -20,7 +20,7 @@
 typedef struct {
     const MbItem *item; /* borrowed from the source */
     MbTree *tree;
-    uint64_t number; /* of the message in this run, from 1 on */
+    uint64_t number; /* of the message in this run, from 1 on: the caller's business (1) */
 } MpMessage;
 
 typedef struct MpWalk MpWalk;
@@ -32,6 +32,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpWalk, mp_walk_free)
 
 /* Scans the source's present item, and opens what it holds; `depth` is where it stands. A streamed
  * item is kept in a temporary file meanwhile. When that file cannot be written, the message
- * holds what was read until then. */
+ * holds what was read until then. `source` is needed only for a streamed item. */
 bool mp_walk_item(MpWalk *walk, MbSource *source, const MbItem *item, guint32 depth,
                   MpMessage *message, GError **error);

@@ -1,0 +1,296 @@
+#include "job.h"
+
+#include "named.h"
+
+#include <mailbatch/base/error.h>
+#include <mailbatch/base/log.h>
+#include <mailbatch/base/text.h>
+#include <string.h>
+
+#define BUFFER      ((size_t)262144) /* of a job's small items */
+#define ENTRIES_MAX 4096             /* empty messages have no bytes that fill a buffer */
+#define OUT_MAX     ((gsize)1 << 20) /* printed beyond it: written as soon as the turn comes */
+#define OUT_ALONE   ((gsize)65536)   /* the same where there is no turn to wait for */
+#define OUT_KEPT    ((gsize)4 << 20) /* room that a job keeps for the next use */
+
+static void worker_drain(void *data, GString *out);
+
+MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number)
+{
+    MpWorker *worker = g_new0(MpWorker, 1);
+
+    worker->options = options;
+    worker->walk = mp_walk_new(&options->limits);
+    worker->printer = mp_printer_new(options);
+    worker->printer->drain = worker_drain;
+    worker->printer->drain_data = worker;
+    if (extract != NULL)
+        worker->extractor = mp_extractor_new(extract, number);
+    return worker;
+}
+
+void mp_worker_free(MpWorker *worker)
+{
+    if (worker == NULL)
+        return;
+    mp_walk_free(worker->walk);
+    mp_printer_free(worker->printer);
+    mp_extractor_free(worker->extractor);
+    g_free(worker);
+}
+
+MpJob *mp_job_new(MpOutput *output, MpExtract *extract)
+{
+    MpJob *job = g_new0(MpJob, 1);
+
+    job->entries = g_array_new(FALSE, FALSE, sizeof(MpEntry));
+    job->large = g_ptr_array_new_with_free_func(g_free);
+    job->strings = g_string_chunk_new(4096);
+    job->out = g_string_new(NULL);
+    job->manifest = g_string_new(NULL);
+    job->says = g_ptr_array_new_with_free_func(g_free);
+    job->output = output;
+    job->extract = extract;
+    return job;
+}
+
+void mp_job_free(MpJob *job)
+{
+    if (job == NULL)
+        return;
+    g_array_unref(job->entries);
+    g_free(job->buffer);
+    g_ptr_array_unref(job->large);
+    g_string_chunk_free(job->strings);
+    g_string_free(job->out, TRUE);
+    g_string_free(job->manifest, TRUE);
+    g_ptr_array_unref(job->says);
+    g_clear_error(&job->error);
+    g_free(job);
+}
+
+static void empty(GString **text)
+{
+    if ((*text)->allocated_len > OUT_KEPT) {
+        g_string_free(*text, TRUE);
+        *text = g_string_new(NULL);
+    }
+    g_string_truncate(*text, 0);
+}
+
+void mp_job_clear(MpJob *job)
+{
+    g_array_set_size(job->entries, 0);
+    g_ptr_array_set_size(job->large, 0);
+    g_string_chunk_clear(job->strings);
+    job->used = job->bytes = 0;
+    empty(&job->out);
+    empty(&job->manifest);
+    g_ptr_array_set_size(job->says, 0);
+    job->summary = (MpSummary){0};
+    job->missed_part = false;
+    g_clear_error(&job->error);
+}
+
+bool mp_job_is_full(const MpJob *job)
+{
+    return job->bytes >= BUFFER || job->entries->len >= ENTRIES_MAX;
+}
+
+static const uint8_t *copy_bytes(MpJob *job, const MbItem *item)
+{
+    size_t length = (size_t)item->length;
+    uint8_t *copy;
+
+    if (length > BUFFER - job->used) {
+        copy = g_memdup2(length > 0 ? (const void *)item->bytes : "", MAX(length, 1));
+        g_ptr_array_add(job->large, copy);
+        return copy;
+    }
+    if (job->buffer == NULL)
+        job->buffer = g_malloc(BUFFER);
+    copy = job->buffer + job->used;
+    memcpy(copy, item->bytes, length);
+    job->used += length;
+    return copy;
+}
+
+static MbLocator copy_locator(MpJob *job, const MbLocator *locator)
+{
+    guint count = g_strv_length(locator->containers);
+    char **names = g_new0(char *, count + 1);
+
+    for (guint i = 0; i < count; i++)
+        names[i] = g_string_chunk_insert_const(job->strings, locator->containers[i]);
+    g_ptr_array_add(job->large, names);
+    return (MbLocator){.path = g_string_chunk_insert_const(job->strings, locator->path),
+                       .containers = names,
+                       .index = locator->index};
+}
+
+void mp_job_add_copy(MpJob *job, const MbItem *item, guint32 depth, uint64_t number,
+                     const char *part)
+{
+    MpEntry entry = {.kind = MP_ENTRY_ITEM, .item = *item, .depth = depth, .number = number};
+
+    /* What is no mail is named, not read. */
+    if (number > 0) {
+        entry.item.bytes = copy_bytes(job, item);
+        job->bytes += (size_t)item->length;
+    }
+    entry.locator = copy_locator(job, item->locator);
+    if (part != NULL)
+        entry.part = g_string_chunk_insert_const(job->strings, part);
+    g_array_append_val(job->entries, entry);
+}
+
+void mp_job_add_text(MpJob *job, MpEntryKind kind, const char *text)
+{
+    MpEntry entry = {.kind = kind, .text = g_string_chunk_insert(job->strings, text)};
+
+    g_array_append_val(job->entries, entry);
+}
+
+/* Writing ------------------------------------------------------------------------------------- */
+
+bool mp_job_write(MpJob *job, GError **error)
+{
+    for (guint i = 0; i < job->says->len; i++)
+        mb_log_error("%s", (const char *)g_ptr_array_index(job->says, i));
+    g_ptr_array_set_size(job->says, 0);
+    if (job->manifest->len > 0 &&
+        !mp_extract_write(job->extract, job->manifest->str, job->manifest->len, error))
+        return false;
+    empty(&job->manifest);
+    if (job->out->len > 0 && !mp_output_write(job->output, job->out->str, job->out->len, error))
+        return false;
+    g_string_truncate(job->out, 0);
+    return true;
+}
+
+/* What a printer has so far; after an error nothing more is kept. */
+static void worker_drain(void *data, GString *out)
+{
+    MpJob *job = ((MpWorker *)data)->job;
+
+    if (out->len + job->manifest->len < (job->pool != NULL ? OUT_MAX : OUT_ALONE))
+        return;
+    if (job->error == NULL && (job->pool == NULL || mb_pool_await_turn(job->pool, job)))
+        mp_job_write(job, &job->error);
+    g_string_truncate(out, 0);
+    g_string_truncate(job->manifest, 0);
+}
+
+/* Doing --------------------------------------------------------------------------------------- */
+
+static void say(MpJob *job, char *text)
+{
+    g_ptr_array_add(job->says, text);
+}
+
+static void record_failure(MpWorker *worker, const char *text)
+{
+    MpJob *job = worker->job;
+
+    job->summary.failures++;
+    say(job, g_strdup(text));
+    if (worker->printer->failure != NULL)
+        worker->printer->failure(worker->printer, text, job->out);
+}
+
+static void account(MpSummary *summary, const MbTree *tree)
+{
+    summary->messages++;
+    summary->message_bytes += mb_tree_space_length(tree, 0);
+    mb_tree_account(tree, 0, summary->kinds);
+    for (uint32_t space = 1; space < mb_tree_spaces(tree); space++) {
+        summary->decoded_spaces++;
+        summary->decoded_bytes += mb_tree_space_length(tree, space);
+    }
+    summary->limits |= mb_tree_limits_hit(tree);
+    if (mb_tree_worst(tree) >= MB_SEVERITY_WARN)
+        summary->defective++;
+}
+
+static void say_no_mail(MpJob *job, const MpMessage *message)
+{
+    g_autofree char *address = NULL;
+
+    if (!message->item->is_direct || mb_tree_part(message->tree, 0)->fields > 0)
+        return;
+    address = mb_locator_text(message->item->locator);
+    if (message->item->length == 0)
+        say(job, g_strdup_printf("%s: no message in it: it is empty", address));
+    else
+        say(job,
+            g_strdup_printf(
+                "%s: no mail: it does not begin with a header field such as \"From: …\"", address));
+}
+
+/* False when the address names a part that the message does not have: said, and counted. */
+static bool has_part(MpWorker *worker, const MpMessage *message, const char *part)
+{
+    g_autofree char *address = NULL;
+    g_autofree char *shown = NULL;
+    g_autofree char *text = NULL;
+
+    if (part == NULL || mb_tree_find_id(message->tree, part) != MB_TREE_NONE)
+        return true;
+    address = mb_locator_text(message->item->locator);
+    shown = mb_text_printable(part, strlen(part));
+    text = g_strdup_printf("%s: no such part: %s: mparse -f tree shows those there are", address,
+                           shown);
+    record_failure(worker, text);
+    worker->job->missed_part = true;
+    return false;
+}
+
+static void do_item(MpWorker *worker, const MpEntry *entry)
+{
+    MpJob *job = worker->job;
+    MpPrinter *printer = worker->printer;
+    const MbItem *item = entry->present != NULL ? entry->present : &entry->item;
+    g_autoptr(GError) problem = NULL;
+    MpMessage message;
+
+    if (entry->number == 0) {
+        job->summary.others++;
+        if (printer->other != NULL)
+            printer->other(printer, item, job->out);
+        return;
+    }
+    if (!mp_walk_item(worker->walk, entry->source, item, entry->depth, &message, &problem)) {
+        record_failure(worker, problem->message);
+        return;
+    }
+    message.number = entry->number;
+    say_no_mail(job, &message);
+    if (!has_part(worker, &message, entry->part))
+        return;
+    if (entry->is_content)
+        mp_named_write(job->output, &message, entry->part, worker->options->raw, &job->error);
+    else
+        printer->message(printer, &message, job->out);
+    account(&job->summary, message.tree);
+    if (job->error == NULL && worker->extractor != NULL)
+        mp_extract_message(worker->extractor, &message, entry->part, job->manifest, &job->error);
+}
+
+void mp_job_work(void *data, void *worker_data)
+{
+    MpJob *job = data;
+    MpWorker *worker = worker_data;
+
+    worker->job = job;
+    for (guint i = 0; i < job->entries->len && job->error == NULL; i++) {
+        MpEntry *entry = &g_array_index(job->entries, MpEntry, i);
+
+        entry->item.locator = &entry->locator;
+        switch (entry->kind) {
+        case MP_ENTRY_ITEM: do_item(worker, entry); break;
+        case MP_ENTRY_FAILURE: record_failure(worker, entry->text); break;
+        case MP_ENTRY_SAY: say(job, g_strdup(entry->text)); break;
+        }
+    }
+    worker->job = NULL;
+}
