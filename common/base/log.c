@@ -5,10 +5,16 @@
 
 static const char *tool_name = "mailbatch";
 static int level = MB_LOG_NORMAL;
+static _Thread_local const char *label;
 
 void mb_log_init(const char *tool)
 {
     tool_name = tool;
+}
+
+void mb_log_set_label(const char *new_label)
+{
+    label = new_label;
 }
 
 void mb_log_set_level(MbLogLevel new_level)
@@ -29,6 +35,8 @@ static void write_line(const char *prefix, const char *format, va_list arguments
     g_autoptr(GString) line = g_string_new(tool_name);
 
     g_string_append(line, ": ");
+    if (label != NULL)
+        g_string_append_printf(line, "%s: ", label);
     g_string_append(line, prefix);
     g_string_append_vprintf(line, format, arguments);
     g_string_append_c(line, '\n');

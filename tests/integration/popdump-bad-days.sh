@@ -94,7 +94,7 @@ usage_day "a password in the URL" 64 "password" --server pop3s://u1:hidden@local
 expect_no_line hidden "$T/err"
 usage_day "another scheme" 64 "neither pop3:// nor pop3s://" --server http://u1@localhost "$T/archive"
 usage_day "an unknown option" 64 "--frobnicate" --frobnicate --server "$url" "$T/archive"
-usage_day "an option of a later day" 64 "--accounts" --accounts x --server "$url" "$T/archive"
+usage_day "an accounts file beside a server" 64 "--accounts" --accounts x --server "$url" "$T/archive"
 usage_day "an unknown TLS mode" 64 "maybe" --tls maybe --server "$url" "$T/archive"
 usage_day "an unknown deletion" 64 "--delete=foo" --delete=foo --server "$url" "$T/archive"
 usage_day "an expunge without deletion" 64 "--expunge" --expunge 5 --server "$url" "$T/archive"

@@ -48,6 +48,9 @@ static bool dial(PdRun *run, GError **error)
                 mb_stream_peer_address(run->stream));
     if (account->tls == MB_TLS_OFF && !mb_stream_is_loopback(run->stream))
         mb_log_warning("%s: the login and all mail go in clear", mb_stream_name(run->stream));
+    if (account->tls != MB_TLS_OFF && account->no_certificate_check)
+        mb_log_warning("%s: the certificate is not checked (tls_certcheck off)",
+                       mb_stream_name(run->stream));
     return account->tls != MB_TLS_ON || secure(run, error);
 }
 

@@ -1,8 +1,7 @@
 #include "fetch.h"
 
+#include "accounts.h"
 #include "commands.h"
-#include "report.h"
-#include "stop.h"
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/option.h>
 #include <mailbatch/base/progress.h>
@@ -13,6 +12,7 @@
 #define WINDOW_MOST 1000
 #define TRIES_MOST  1000
 #define LOOKS_MOST  1000000
+#define JOBS_MOST   256
 #define NOT_GIVEN   G_MININT64
 
 static const char description[] =
@@ -22,24 +22,20 @@ static const char description[] =
 
 /* The command line as it was typed. */
 typedef struct {
-    char *server, *tls, *trust, *fingerprint, *passwordeval, *password_file, *auth;
-    char *segment_size, *compress, *max_message, *timeout, *delete_rule;
-    char *wait;
-    gint64 window, limit, expunge, retry, looks; /* or NOT_GIVEN */
-    gboolean delete_archived, dry_run, quiet_server, quiet, verbose, json;
+    PdServerOptions server;
+    char *segment_size, *compress, *max_message, *wait, *delete_rule;
+    gint64 window, limit, expunge, retry, looks, at_once; /* or NOT_GIVEN */
+    gboolean delete_archived, keep, dry_run, quiet_server, quiet, verbose, json;
 } Typed;
 
 static void typed_clear(Typed *typed)
 {
-    char *const texts[] = {
-        typed->server,       typed->tls,           typed->trust,       typed->fingerprint,
-        typed->passwordeval, typed->password_file, typed->auth,        typed->segment_size,
-        typed->compress,     typed->max_message,   typed->delete_rule, typed->timeout,
-        typed->wait,
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_free(texts[i]);
+    pd_server_options_clear(&typed->server);
+    g_free(typed->segment_size);
+    g_free(typed->compress);
+    g_free(typed->max_message);
+    g_free(typed->wait);
+    g_free(typed->delete_rule);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Typed, typed_clear)
@@ -65,24 +61,12 @@ static char *take_delete_rule(int argc, char **argv)
 static MbParsed parse(int *argc, char ***argv, Typed *typed)
 {
     const GOptionEntry entries[] = {
-        {"server", 0, 0, G_OPTION_ARG_STRING, &typed->server,
-         "pop3s://USER@HOST[:995], or pop3://USER@HOST[:110] with STLS", "URL"},
-        {"tls", 0, 0, G_OPTION_ARG_STRING, &typed->tls,
-         "on, starttls or off (by the URL; required unless off)", "MODE"},
-        {"tls-trust", 0, 0, G_OPTION_ARG_FILENAME, &typed->trust,
-         "Trust the certificates of FILE (the system's)", "FILE"},
-        {"tls-fingerprint", 0, 0, G_OPTION_ARG_STRING, &typed->fingerprint,
-         "Trust exactly the certificate with this SHA-256", "HEX"},
-        {"passwordeval", 0, 0, G_OPTION_ARG_STRING, &typed->passwordeval,
-         "The password is the first line that CMD prints", "CMD"},
-        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &typed->password_file,
-         "The password is FILE's first line", "FILE"},
-        {"auth", 0, 0, G_OPTION_ARG_STRING, &typed->auth,
-         "SASL mechanism, or USER (the best offered)", "MECH"},
+        PD_SERVER_ENTRIES(typed->server),
+        {"all", 0, 0, G_OPTION_ARG_NONE, &typed->server.all, "Every account of the accounts file",
+         NULL},
+        {"jobs", 'j', 0, G_OPTION_ARG_INT64, &typed->at_once, "Accounts at once (8)", "N"},
         {"window", 0, 0, G_OPTION_ARG_INT64, &typed->window,
          "Messages asked for ahead (64; 1 without PIPELINING)", "N"},
-        {"timeout", 0, 0, G_OPTION_ARG_STRING, &typed->timeout,
-         "Longest silence of the server (300s)", "TIME"},
         {"retry", 0, 0, G_OPTION_ARG_INT64, &typed->retry,
          "Tries in a row that bring nothing new (5)", "N"},
         {"wait", 0, 0, G_OPTION_ARG_STRING, &typed->wait,
@@ -100,6 +84,8 @@ static MbParsed parse(int *argc, char ***argv, Typed *typed)
          "Remove from the server what is proven archived; --delete=older=30d: what was first seen "
          "as long ago",
          NULL},
+        {"keep", 0, 0, G_OPTION_ARG_NONE, &typed->keep,
+         "Remove nothing, whatever the accounts file says", NULL},
         {"expunge", 0, 0, G_OPTION_ARG_INT64, &typed->expunge,
          "With --delete: a clean QUIT every N deletions", "N"},
         {"dry-run", 0, 0, G_OPTION_ARG_NONE, &typed->dry_run,
@@ -119,54 +105,12 @@ static MbParsed parse(int *argc, char ***argv, Typed *typed)
 
 /* ---- from text to meaning; usage errors ---- */
 
-static bool check_tls(const Typed *typed, const MbAccount *account, GError **error)
+static bool read_numbers(const Typed *typed, PdAccountsOptions *accounts, GError **error)
 {
-    if (account->tls != MB_TLS_OFF || (typed->trust == NULL && typed->fingerprint == NULL))
-        return true;
-    g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
-                "--tls-trust and --tls-fingerprint make no sense with --tls off");
-    return false;
-}
-
-static MbAccount *make_account(Typed *typed, GError **error)
-{
-    g_autoptr(MbAccount) account = mb_account_new(MB_SERVICE_POP3);
-    guint64 seconds = 0;
-
-    if (typed->server == NULL) {
-        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE,
-                    "no server: --server pop3s://USER@HOST says which");
-        return NULL;
-    }
-    if (!mb_account_set_url(account, typed->server, error) ||
-        (typed->tls != NULL && !mb_account_set_tls(account, typed->tls, error)) ||
-        !check_tls(typed, account, error))
-        return NULL;
-    if (account->user == NULL) {
-        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "%s: no user: write pop3s://USER@HOST",
-                    typed->server);
-        return NULL;
-    }
-    if (typed->timeout != NULL && !mb_text_parse_duration(typed->timeout, &seconds, error))
-        return NULL;
-    if (typed->timeout != NULL && (seconds == 0 || seconds > 86400)) {
-        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--timeout %s: from 1s to 24h",
-                    typed->timeout);
-        return NULL;
-    }
-    account->timeout_ms = (guint)seconds * 1000;
-    account->trust_file = g_steal_pointer(&typed->trust);
-    account->fingerprint = g_steal_pointer(&typed->fingerprint);
-    account->passwordeval = g_steal_pointer(&typed->passwordeval);
-    account->password_file = g_steal_pointer(&typed->password_file);
-    account->auth = g_steal_pointer(&typed->auth);
-    return g_steal_pointer(&account);
-}
-
-static bool read_numbers(const Typed *typed, PdFetchOptions *options, GError **error)
-{
+    PdFetchOptions *options = &accounts->fetch;
     uint64_t retry = PD_TRIES;
     uint64_t looks = PD_LOOKS;
+    uint64_t at_once = PD_ACCOUNTS_AT_ONCE;
     const struct {
         const char *name;
         gint64 value;
@@ -178,6 +122,7 @@ static bool read_numbers(const Typed *typed, PdFetchOptions *options, GError **e
         {"--expunge", typed->expunge, 1, G_MAXINT64, &options->expunge},
         {"--retry", typed->retry, 1, TRIES_MOST, &retry},
         {"--looks", typed->looks, 0, LOOKS_MOST, &looks},
+        {"--jobs", typed->at_once, 1, JOBS_MOST, &at_once},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
@@ -195,6 +140,7 @@ static bool read_numbers(const Typed *typed, PdFetchOptions *options, GError **e
     }
     options->tries = (unsigned)retry;
     options->looks = (unsigned)looks;
+    accounts->at_once = (unsigned)at_once;
     options->wait_s = PD_WAIT_S;
     return typed->wait == NULL || mb_text_parse_duration(typed->wait, &options->wait_s, error);
 }
@@ -205,8 +151,12 @@ static bool read_delete(const Typed *typed, PdFetchOptions *options, GError **er
     guint64 seconds;
 
     options->delete_archived = typed->delete_archived;
-    if (typed->expunge != NOT_GIVEN && !typed->delete_archived) {
+    if (typed->expunge != NOT_GIVEN && !typed->delete_archived && typed->server.server != NULL) {
         g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--expunge makes sense with --delete");
+        return false;
+    }
+    if (typed->keep && typed->delete_archived) {
+        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--keep and --delete: which of them?");
         return false;
     }
     if (typed->delete_rule == NULL)
@@ -255,53 +205,19 @@ static bool read_sizes(const Typed *typed, PdFetchOptions *options, GError **err
     return true;
 }
 
-static bool read_options(const Typed *typed, PdFetchOptions *options, GError **error)
+static bool read_options(const Typed *typed, PdAccountsOptions *accounts, GError **error)
 {
+    PdFetchOptions *options = &accounts->fetch;
+
+    accounts->delete_said = typed->delete_archived || typed->keep;
+    accounts->max_said = typed->max_message != NULL;
     options->compress = PD_COMPRESS_GZIP;
     options->dry_run = typed->dry_run;
     options->quiet_server = typed->quiet_server;
     options->json = typed->json;
     options->quiet = typed->quiet;
-    return read_numbers(typed, options, error) && read_delete(typed, options, error) &&
+    return read_numbers(typed, accounts, error) && read_delete(typed, options, error) &&
            read_sizes(typed, options, error);
-}
-
-/* ---- the run and its end ---- */
-
-static int status_of(const PdFetchOptions *options, const PdFetchSummary *summary,
-                     const GError *error)
-{
-    if (error != NULL)
-        return (int)mb_exit_of(error);
-    if (summary->missed > 0)
-        return MB_EXIT_DATA;
-    if (summary->stopped || summary->in_doubt > 0)
-        return MB_EXIT_TEMPORARY;
-    if (summary->held && options->delete_archived)
-        return MB_EXIT_LEFT_BEHIND;
-    return summary->left > 0 || summary->kept > 0 ? MB_EXIT_LEFT_BEHIND : MB_EXIT_OK;
-}
-
-static int run(const PdFetchOptions *options)
-{
-    g_autoptr(GError) error = NULL;
-    PdFetchSummary summary;
-    PdReport report;
-    int status;
-
-    pd_stop_watch();
-    pd_fetch_run(options, &summary, &error);
-    status = status_of(options, &summary, error);
-    if (error != NULL && status == MB_EXIT_TEMPORARY)
-        mb_log_error("%s; run again to go on", error->message);
-    else if (error != NULL)
-        mb_log_error("%s", error->message);
-    else if (summary.stopped)
-        mb_log_error("%s: stopped; run again to go on", options->archive);
-    pd_report_init(&report, options);
-    pd_report_summary(&report, options, &summary, error, status);
-    pd_report_clear(&report);
-    return status;
 }
 
 int pd_fetch_main(int argc, char **argv)
@@ -313,27 +229,27 @@ int pd_fetch_main(int argc, char **argv)
         .expunge = NOT_GIVEN,
         .retry = NOT_GIVEN,
         .looks = NOT_GIVEN,
+        .at_once = NOT_GIVEN,
     };
-    g_autoptr(MbAccount) account = NULL;
+    g_autoptr(GPtrArray) chosen = NULL;
     g_autoptr(GError) error = NULL;
-    PdFetchOptions options = {0};
+    PdAccountsOptions options = {0};
 
     switch (parse(&argc, &argv, &typed)) {
     case MB_PARSED_DONE: return MB_EXIT_OK;
     case MB_PARSED_USAGE: return MB_EXIT_USAGE;
     case MB_PARSED_RUN: break;
     }
-    account = make_account(&typed, &error);
-    if (account == NULL || !read_options(&typed, &options, &error)) {
-        if (error->code == MB_ERROR_USAGE)
-            return mb_option_usage(TOOL, "%s", error->message);
+    if (read_options(&typed, &options, &error))
+        chosen = pd_server_choose(&typed.server, &error);
+    if (chosen == NULL && error->code == MB_ERROR_USAGE)
+        return mb_option_usage(TOOL, "%s", error->message);
+    if (chosen == NULL)
         return mb_log_fail(error);
-    }
-    options.account = account;
-    options.archive = argv[1];
+    options.fetch.archive = argv[1];
     if (typed.verbose)
         mb_log_set_level(MB_LOG_VERBOSE);
     if (typed.quiet || typed.json)
         mb_progress_hide();
-    return run(&options);
+    return pd_accounts_fetch(&options, chosen);
 }

@@ -1,13 +1,27 @@
 #include "run.h"
 
 #include "absence.h"
+#include <errno.h>
+#include <mailbatch/base/file.h>
 #include <mailbatch/base/log.h>
 #include <mailbatch/net/stream.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define QUIT_IDLE_MS 60000
 
 MB_DEFINE_QUARK(pd_fetch_error)
+
+/* The folder of several accounts' folders: the first that needs it makes it. */
+static bool make_parent(const char *path, GError **error)
+{
+    g_autofree char *parent = g_path_get_dirname(path);
+
+    if (mkdir(parent, 0700) == 0 || errno == EEXIST)
+        return true;
+    mb_file_set_error(error, parent, "cannot make the folder", errno);
+    return false;
+}
 
 /* An archive that exists is opened first, so that its lock tells before the server is asked; a new
  * one is made once there is a listing, so that a mistyped password leaves no folder behind. */
@@ -31,6 +45,8 @@ static bool open_archive(PdRun *run, GError **error)
         run->archive = pd_archive_open_existing(options->archive, PD_OPEN_READ, error);
         return run->archive != NULL;
     }
+    if (options->label != NULL && !make_parent(options->archive, error))
+        return false;
     run->archive = pd_archive_open(&open, error);
     if (run->archive == NULL)
         return false;

@@ -20,6 +20,10 @@ void mb_log_init(const char *tool);
 void mb_log_set_level(MbLogLevel level);
 MbLogLevel mb_log_level(void);
 
+/* What this thread says from now on is about `label`, which stands before each of its lines:
+ * borrowed until the next call; NULL: nothing. */
+void mb_log_set_label(const char *label);
+
 void mb_log_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void mb_log_warning(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void mb_log_note(const char *format, ...) G_GNUC_PRINTF(1, 2);
