@@ -2,6 +2,7 @@
  * What a reply means for a row, how fast rows may go, and what a run adds up to.
  */
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "job.h"
@@ -204,6 +205,71 @@ START_TEST(a_rate_holds_over_any_sliding_window)
 }
 END_TEST
 
+#define TAKERS 8
+
+typedef struct {
+    MmPacer *pacer;
+    gint64 now;
+    int taken;
+} Taker;
+
+static void *take_often(void *user)
+{
+    Taker *taker = user;
+
+    for (int i = 0; i < 20000; i++)
+        taker->taken += mm_pacer_take(taker->pacer, taker->now) == 0;
+    return NULL;
+}
+
+/* How many get through when all of them ask at `now`, again and again. */
+static int take_together(MmPacer *pacer, gint64 now)
+{
+    Taker takers[TAKERS];
+    pthread_t threads[TAKERS];
+    int taken = 0;
+
+    for (int i = 0; i < TAKERS; i++) {
+        takers[i] = (Taker){.pacer = pacer, .now = now};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, take_often, &takers[i]), 0);
+    }
+    for (int i = 0; i < TAKERS; i++) {
+        pthread_join(threads[i], NULL);
+        taken += takers[i].taken;
+    }
+    return taken;
+}
+
+START_TEST(a_rate_holds_at_any_concurrency)
+{
+    static const struct {
+        gint64 now_us;
+        int want;
+    } steps[] = {{1, 100},
+                 {60 * G_USEC_PER_SEC, 0},
+                 {60 * G_USEC_PER_SEC + 1, 100},
+                 {90 * G_USEC_PER_SEC, 0},
+                 {200 * G_USEC_PER_SEC, 100}};
+    g_autoptr(MmPacer) pacer = mm_pacer_new(100, 60);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++)
+        ck_assert_int_eq(take_together(pacer, steps[i].now_us), steps[i].want);
+    statement("M-28");
+}
+END_TEST
+
+START_TEST(asking_how_long_counts_nothing)
+{
+    g_autoptr(MmPacer) pacer = mm_pacer_new(1, 60);
+
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(mm_pacer_wait(pacer, 1000), 0);
+    ck_assert_int_eq(mm_pacer_take(pacer, 1000), 0);
+    ck_assert_int_eq(mm_pacer_wait(pacer, 2000), 60 * G_USEC_PER_SEC - 1000);
+    ck_assert_int_eq(mm_pacer_take(pacer, 2000), 60 * G_USEC_PER_SEC - 1000);
+}
+END_TEST
+
 static const struct {
     const char *text;
     guint count, seconds; /* 0: not a rate */
@@ -247,6 +313,8 @@ int main(void)
                         G_N_ELEMENTS(outcome_rows));
     tcase_add_test(tcase, what_is_deferred_waits_longer_each_time);
     tcase_add_test(tcase, a_rate_holds_over_any_sliding_window);
+    tcase_add_test(tcase, a_rate_holds_at_any_concurrency);
+    tcase_add_test(tcase, asking_how_long_counts_nothing);
     tcase_add_test(tcase, a_rate_is_read_or_refused);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -61,9 +61,12 @@ void mm_pacer_free(MmPacer *pacer)
     g_free(pacer);
 }
 
+/* Who asked for the time may have been held up since: nothing is noted before what is there. */
 static void note(MmPacer *pacer, gint64 when_us)
 {
-    pacer->when[pacer->next] = when_us;
+    guint last = (pacer->next + pacer->count - 1) % pacer->count;
+
+    pacer->when[pacer->next] = pacer->used > 0 ? MAX(when_us, pacer->when[last]) : when_us;
     pacer->next = (pacer->next + 1) % pacer->count;
     pacer->used = MIN(pacer->used + 1, pacer->count);
 }
