@@ -12,10 +12,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BATCH     128 /* rows a claim */
-#define AHEAD     256 /* jobs out at once, a connection */
-#define NEWS_MAX  4096
-#define GATHER_MS 2
+#define BATCH       128 /* rows a claim */
+#define AHEAD       256 /* jobs out at once, a connection */
+#define SLEEP_MAX_S 5   /* the clock may be set back meanwhile */
+#define NEWS_MAX    4096
+#define GATHER_MS   2
 
 typedef struct {
     const MmRun *run;
@@ -25,15 +26,16 @@ typedef struct {
     MmRows *rows;
     MbProgress *progress;
 
-    guint ahead;      /* most jobs out at once */
-    guint out;        /* jobs that have not come back */
-    uint64_t after;   /* rows up to this one were claimed in this round */
-    bool round_over;  /* nothing to claim until something is due or released */
-    int64_t due;      /* when the earliest deferred one is; 0: none */
-    int64_t give_up;  /* waiting ends; 0: it has not begun */
-    uint64_t left;    /* --limit: rows that may still be claimed */
-    guint next_trial; /* of run->trial */
-    bool finishing;   /* senders were told */
+    guint ahead;           /* most jobs out at once */
+    guint out;             /* jobs that have not come back */
+    uint64_t after;        /* rows up to this one were claimed in this round */
+    bool round_over;       /* nothing to claim until something is due or released */
+    int64_t due;           /* when the earliest deferred one is; 0: none */
+    gint64 real_offset_us; /* of the time of day to the monotonic one when the run began */
+    int64_t give_up;       /* waiting ends; 0: it has not begun */
+    uint64_t left;         /* --limit: rows that may still be claimed */
+    guint next_trial;      /* of run->trial */
+    bool finishing;        /* senders were told */
     bool killed;
     GError *stopped; /* why nothing new is begun */
 } Dispatch;
@@ -270,13 +272,19 @@ static void withdraw_jobs(Dispatch *dispatch)
         settle(dispatch, job);
 }
 
+/* By how much the time of day was set forward (or, below 0, back) since the run began. */
+static int64_t skew_s(const Dispatch *dispatch)
+{
+    return (g_get_real_time() - g_get_monotonic_time() - dispatch->real_offset_us) / G_USEC_PER_SEC;
+}
+
 static bool waits_for_due(Dispatch *dispatch)
 {
     if (dispatch->due == 0 || dispatch->left == 0 || dispatch->run->ledger == NULL)
         return false;
     if (dispatch->give_up == 0)
         dispatch->give_up = now_s() + dispatch->run->options->wait_s;
-    return dispatch->due <= dispatch->give_up;
+    return dispatch->due <= dispatch->give_up + skew_s(dispatch);
 }
 
 /* Whether nothing is left to be done in this run. */
@@ -316,12 +324,13 @@ static void sleep_until_news(Dispatch *dispatch)
 {
     struct pollfd entry = {.fd = dispatch->exchange.wake, .events = POLLIN};
     int64_t wait_s = dispatch->round_over && dispatch->due > 0 && !dispatch->finishing
-                         ? MAX(dispatch->due - now_s(), 0)
+                         ? CLAMP(dispatch->due - now_s(), 0, SLEEP_MAX_S)
                          : -1;
 
     if (poll(&entry, 1, wait_s < 0 ? -1 : (int)MIN(wait_s * 1000, G_MAXINT)) > 0)
         gather(dispatch);
-    if (dispatch->due > 0 && dispatch->due <= now_s()) {
+    if (dispatch->due > 0 &&
+        (dispatch->due <= now_s() || dispatch->due > now_s() + MM_DEFER_MAX_S)) {
         dispatch->round_over = false;
         dispatch->due = 0;
     }
@@ -422,6 +431,7 @@ static bool prepare(Dispatch *dispatch, GError **error)
 
     dispatch->ahead = MAX(AHEAD * connections, 2 * BATCH);
     dispatch->left = run->options->limit > 0 ? (uint64_t)run->options->limit : UINT64_MAX / 2;
+    dispatch->real_offset_us = g_get_real_time() - g_get_monotonic_time();
     dispatch->workers = g_ptr_array_new();
     dispatch->exchange.jobs = mb_queue_new(dispatch->ahead, NULL);
     dispatch->exchange.results = mb_queue_new(dispatch->ahead + connections, NULL);
