@@ -2,9 +2,11 @@
 #include <mailbatch/base/text.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <string.h>
+
+#define SHA256_BLOCK 64
 
 static const char *const names[] = {
     [MB_DIGEST_MD5] = "md5",
@@ -75,17 +77,59 @@ char *mb_digest_finish_hex(MbDigest *digest)
     return mb_text_hex(value, length);
 }
 
+static EVP_MD *sha256;
+
+static void fetch_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    must(sha256 != NULL);
+}
+
+/* Fetched once for the process: EVP_sha256() is looked up anew, under locks, by each digest. */
+static const EVP_MD *fetched_sha256(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, fetch_sha256);
+    return sha256;
+}
+
 void mb_sha256(const void *bytes, size_t length, uint8_t out[MB_SHA256_LENGTH])
 {
-    must(EVP_Digest(bytes, length, out, NULL, EVP_sha256(), NULL));
+    must(EVP_Digest(bytes, length, out, NULL, fetched_sha256(), NULL));
+}
+
+/* H(key ^ pad, bytes) (RFC 2104, 2). */
+static void padded_sha256(EVP_MD_CTX *context, const uint8_t block[SHA256_BLOCK], uint8_t pad,
+                          const void *bytes, size_t length, uint8_t out[MB_SHA256_LENGTH])
+{
+    uint8_t padded[SHA256_BLOCK];
+
+    for (size_t i = 0; i < SHA256_BLOCK; i++)
+        padded[i] = block[i] ^ pad;
+    must(EVP_DigestInit_ex(context, fetched_sha256(), NULL));
+    must(EVP_DigestUpdate(context, padded, sizeof padded));
+    must(EVP_DigestUpdate(context, bytes, length));
+    must(EVP_DigestFinal_ex(context, out, NULL));
+    OPENSSL_cleanse(padded, sizeof padded);
 }
 
 void mb_hmac_sha256(const void *key, size_t key_length, const void *bytes, size_t length,
                     uint8_t out[MB_SHA256_LENGTH])
 {
-    unsigned out_length = 0;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    uint8_t block[SHA256_BLOCK] = {0};
+    uint8_t inner[MB_SHA256_LENGTH];
 
-    must(HMAC(EVP_sha256(), key, (int)key_length, bytes, length, out, &out_length) != NULL);
+    must(context != NULL);
+    if (key_length > sizeof block)
+        mb_sha256(key, key_length, block);
+    else if (key_length > 0)
+        memcpy(block, key, key_length);
+    padded_sha256(context, block, 0x36, bytes, length, inner);
+    padded_sha256(context, block, 0x5C, inner, sizeof inner, out);
+    OPENSSL_cleanse(block, sizeof block);
+    EVP_MD_CTX_free(context);
 }
 
 void mb_random(void *out, size_t length)

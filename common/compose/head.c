@@ -124,14 +124,14 @@ static size_t put_name(MbComposeHead *head, const char *name)
 {
     size_t before = head->text->len;
 
-    g_string_append(head->text, name);
-    g_string_append_len(head->text, ": ", 2);
+    mb_text_append(head->text, name, strlen(name));
+    mb_text_append(head->text, ": ", 2);
     return head->text->len - before;
 }
 
 static void end_field(MbComposeHead *head)
 {
-    g_string_append_len(head->text, "\r\n", 2);
+    mb_text_append(head->text, "\r\n", 2);
 }
 
 /* --- fields ------------------------------------------------------------------------------- */

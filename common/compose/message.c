@@ -9,6 +9,7 @@
 #include "part.h"
 
 #include <mailbatch/base/digest.h>
+#include <mailbatch/base/text.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -38,7 +39,7 @@ static void put_strings(GString *out, ...)
 
     va_start(list, out);
     while ((text = va_arg(list, const char *)) != NULL)
-        g_string_append(out, text);
+        mb_text_append(out, text, strlen(text));
     va_end(list);
 }
 

@@ -65,7 +65,7 @@ static void put_lines(GString *out, const char *text, size_t length)
         stop = memchr(text, '\r', (size_t)(feed - text));
         if (stop == NULL)
             stop = feed;
-        g_string_append_len(out, text, stop - text);
+        mb_text_append(out, text, (size_t)(stop - text));
         if (stop == end)
             break;
         text = stop + (stop[0] == '\r' && stop + 1 < end && stop[1] == '\n' ? 2 : 1);

@@ -1,5 +1,6 @@
 #include "encode-private.h"
 
+#include <mailbatch/base/text.h>
 #include <mailbatch/mime/encode.h>
 #include <string.h>
 
@@ -17,8 +18,8 @@ typedef struct {
 
 static void end_line(QpWriter *writer, const char *end)
 {
-    g_string_append_len(writer->out, writer->line, (gssize)writer->column);
-    g_string_append(writer->out, end);
+    mb_text_append(writer->out, writer->line, writer->column);
+    mb_text_append(writer->out, end, strlen(end));
     writer->column = 0;
 }
 
@@ -61,12 +62,15 @@ static const uint8_t *put_run(QpWriter *writer, const uint8_t *at, const uint8_t
     const uint8_t *limit = at + MIN((size_t)(end - at), LINE_ROOM - writer->column);
     const uint8_t *stop = at;
 
-    do {
-        while (limit - stop >= 8 && !encode_has_special(stop))
-            stop += 8;
-        for (int i = 0; i < 8 && stop < limit && is_literal(*stop); i++)
-            stop++;
-    } while (stop < limit && is_literal(*stop));
+    while (limit - stop >= 8) {
+        unsigned plain = encode_plain_octets(stop);
+
+        stop += plain;
+        if (plain < 8)
+            break;
+    }
+    while (stop < limit && is_literal(*stop))
+        stop++;
     if (stop > at && (stop[-1] == ' ' || stop[-1] == '\t') && ends_line(writer, stop, end))
         stop--;
     put(writer, (const char *)at, (size_t)(stop - at));

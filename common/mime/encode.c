@@ -144,8 +144,13 @@ static TextFacts look_at(const uint8_t *text, size_t length)
     for (size_t i = 0; i < length; i++) {
         uint8_t c;
 
-        while (length - i > 8 && !encode_has_special(text + i))
-            i += 8;
+        while (length - i > 8) {
+            unsigned plain = encode_plain_octets(text + i);
+
+            i += plain;
+            if (plain < 8)
+                break;
+        }
         c = text[i];
         if (c == '\n') {
             facts.longest_line = MAX(facts.longest_line, i - line);

@@ -342,11 +342,11 @@ static void escape_html(GString *out, const char *text, size_t length)
         case '\'': entity = "&#39;"; break;
         default: continue;
         }
-        g_string_append_len(out, text + done, (gssize)(i - done));
+        mb_text_append(out, text + done, i - done);
         g_string_append(out, entity);
         done = i + 1;
     }
-    g_string_append_len(out, text + done, (gssize)(length - done));
+    mb_text_append(out, text + done, length - done);
 }
 
 static bool write_value(Render *render, const Expr *expr, const Value *value)
@@ -357,10 +357,10 @@ static bool write_value(Render *render, const Expr *expr, const Value *value)
     if (!value_text(render, expr, value, &text, &length))
         return false;
     switch (render->tmpl->mode) {
-    case MB_TEMPLATE_TEXT: g_string_append_len(render->out, text, (gssize)length); break;
+    case MB_TEMPLATE_TEXT: mb_text_append(render->out, text, length); break;
     case MB_TEMPLATE_HTML:
         if (value->safe)
-            g_string_append_len(render->out, text, (gssize)length);
+            mb_text_append(render->out, text, length);
         else
             escape_html(render->out, text, length);
         break;
@@ -372,7 +372,7 @@ static bool write_value(Render *render, const Expr *expr, const Value *value)
             return false;
         }
         g_string_append_c(render->out, MB_TEMPLATE_VALUE_BEGIN);
-        g_string_append_len(render->out, text, (gssize)length);
+        mb_text_append(render->out, text, length);
         g_string_append_c(render->out, MB_TEMPLATE_VALUE_END);
         break;
     }
@@ -409,7 +409,7 @@ static bool render_node(Render *render, const Node *node)
     Value value;
 
     switch (node->kind) {
-    case NODE_TEXT: g_string_append_len(render->out, node->text, (gssize)node->length); return true;
+    case NODE_TEXT: mb_text_append(render->out, node->text, node->length); return true;
     case NODE_OUTPUT:
         return evaluate(render, node->expr, &value) && write_value(render, node->expr, &value);
     case NODE_IF:

@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 G_BEGIN_DECLS
 
@@ -17,6 +18,19 @@ void mb_text_append_printable(GString *out, const void *bytes, size_t length, si
 
 /* The same as a new string; the caller frees it. At most 500 input bytes. */
 char *mb_text_printable(const void *bytes, size_t length);
+
+/* g_string_append_len() for loops that append little and often, at a fifth of its instructions.
+ * `bytes` does not point into `out`. */
+static inline void mb_text_append(GString *out, const void *bytes, size_t length)
+{
+    if (length >= out->allocated_len - out->len) {
+        g_string_append_len(out, (const char *)bytes, (gssize)length);
+        return;
+    }
+    memcpy(out->str + out->len, bytes, length);
+    out->len += length;
+    out->str[out->len] = '\0';
+}
 
 /* Whether `bytes` is valid UTF-8 (NUL allowed). When not, *bad_offset (may be NULL) is the offset
  * of the first byte that is wrong. */
