@@ -1,6 +1,6 @@
 /*
  * The archive as its own files see it: archive.c (messages, commits, sessions), open.c (opening),
- * recover.c, seal.c, prove.c.
+ * commit.c, recover.c, seal.c, prove.c.
  */
 #pragma once
 
@@ -14,6 +14,8 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+typedef struct PdCommitter PdCommitter;
 
 struct PdArchive {
     char *path;
@@ -36,7 +38,10 @@ struct PdArchive {
     GString *header;
     GArray *pending; /* PdMember */
     uint64_t pending_bytes;
-    gint64 pending_since; /* monotonic, microseconds */
+    gint64 pending_since;   /* monotonic, microseconds */
+    PdCommitter *committer; /* NULL before the first batch that is committed beside the network;
+                               while it is busy catalog and journal are not touched */
+    uint64_t committed, committed_bytes; /* since opening: messages, octets of their content */
 
     uint64_t next_sequence;
     uint64_t session;
@@ -65,6 +70,13 @@ bool pd_archive_usable(const PdArchive *archive, GError **error);
 
 /* So many more messages are archived under `uidl`. */
 void pd_archive_count_copy(PdArchive *archive, const char *uidl, guint64 count);
+
+/* commit.c: waits until nothing is being committed; false when that failed. To be called before the
+ * catalog is used. */
+bool pd_archive_quiet(PdArchive *archive, GError **error);
+
+/* commit.c: ends the thread; what it has begun it finishes. */
+void pd_committer_free(PdCommitter *committer);
 
 /* Ends the journal's line, applies it to the catalog and notes the journal's position there. Within
  * a catalog transaction. */

@@ -40,6 +40,8 @@ bool pd_archive_enter_line(PdArchive *archive, GError **error)
 
 bool pd_archive_enter_line_durably(PdArchive *archive, GError **error)
 {
+    if (!pd_archive_quiet(archive, error))
+        return false;
     if (pd_catalog_begin(archive->catalog, error)) {
         if (pd_archive_enter_line(archive, error) && pd_journal_sync(archive->journal, error) &&
             pd_catalog_commit(archive->catalog, error))
@@ -250,65 +252,14 @@ bool pd_archive_end_message(PdArchive *archive, const PdMessage *message, uint64
     return true;
 }
 
-/* ---- commit ---- */
-
-static bool enter_pending(PdArchive *archive, GError **error)
-{
-    for (guint i = 0; i < archive->pending->len; i++) {
-        if (!pd_catalog_add(archive->catalog, &g_array_index(archive->pending, PdMember, i), error))
-            return false;
-    }
-    return pd_catalog_set_length(archive->catalog, pd_segment_number(archive->segment),
-                                 pd_segment_length(archive->segment), error);
-}
-
-bool pd_archive_commit(PdArchive *archive, GError **error)
-{
-    if (!pd_archive_usable(archive, error))
-        return false;
-    if (archive->pending->len == 0)
-        return true;
-    if (!pd_segment_sync(archive->segment, error) || !pd_catalog_begin(archive->catalog, error))
-        return pd_archive_break(archive, error);
-    if (!enter_pending(archive, error) || !pd_catalog_commit(archive->catalog, error)) {
-        pd_catalog_rollback(archive->catalog);
-        return pd_archive_break(archive, error);
-    }
-    g_array_set_size(archive->pending, 0);
-    archive->pending_bytes = 0;
-    return true;
-}
-
-bool pd_archive_commit_if_due(PdArchive *archive, GError **error)
-{
-    if (archive->pending->len < archive->batch_messages &&
-        archive->pending_bytes < PD_BATCH_BYTES && pd_archive_commit_wait(archive) != 0)
-        return pd_archive_usable(archive, error);
-    return pd_archive_commit(archive, error);
-}
-
-int pd_archive_commit_wait(const PdArchive *archive)
-{
-    gint64 age;
-
-    if (archive->pending->len == 0)
-        return -1;
-    age = (g_get_monotonic_time() - archive->pending_since) / 1000;
-    return age >= PD_BATCH_MS ? 0 : PD_BATCH_MS - (int)age;
-}
-
-uint64_t pd_archive_waiting(const PdArchive *archive)
-{
-    return archive->pending->len;
-}
-
 /* ---- what is in it ---- */
 
 bool pd_archive_find(PdArchive *archive, const char *uidl, PdArchived *found, GError **error)
 {
     PdRow row;
 
-    if (pd_catalog_find_uidl(archive->catalog, uidl, &row, error) != MB_NEXT)
+    if (!pd_archive_quiet(archive, error) ||
+        pd_catalog_find_uidl(archive->catalog, uidl, &row, error) != MB_NEXT)
         return false;
     *found = (PdArchived){
         .sequence = row.member.sequence,

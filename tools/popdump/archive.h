@@ -15,7 +15,12 @@
  *
  * Only what a commit returned true for is safe. After MB_ERROR_IO (disk full, failed fsync) the
  * archive is broken for good in this process: every later call fails alike, nothing more is
- * written, and the run has to end without a DELE; the next open recovers. One thread at a time.
+ * written, and the run has to end without a DELE; the next open recovers. One thread at a time; a
+ * thread of the archive's own makes one batch durable while the next one comes in.
+ *
+ * What a kill costs: a batch is with the kernel before that thread gets it, and the next open
+ * adopts what stands whole in the segment. So only the messages of the batch that was coming in are
+ * fetched again. A power failure may cost the batch on its way to the disk as well.
  *
  * Members and manifests depend on nothing but the messages, their UIDLs and sizes as the server
  * gave them, their order and the segment size. Times, sessions and deletions stand in the journal.
@@ -165,17 +170,24 @@ uint64_t pd_archive_message_size(const PdArchive *archive);
 
 /* ---- commit ---- */
 
-/* fdatasync of the segment, then the catalog's commit. Nothing to do is success. */
+/* fdatasync of the segment, then the catalog's commit, of all that waits. Nothing to do is success.
+ */
 bool pd_archive_commit(PdArchive *archive, GError **error);
 
-/* The same when a batch is full or old enough; cheap otherwise. */
+/* When a batch is full or old enough, begins to do so in the archive's own thread; waits while that
+ * has an earlier batch at hand. Cheap otherwise. False too when the earlier batch failed. */
 bool pd_archive_commit_if_due(PdArchive *archive, GError **error);
 
-/* Milliseconds until the waiting batch is old enough; -1 when nothing waits. As a poll timeout. */
+/* Milliseconds until commit_if_due() is to be called again; -1 when nothing waits. As a poll
+ * timeout. */
 int pd_archive_commit_wait(const PdArchive *archive);
 
-/* Messages waiting for the commit. */
+/* Messages waiting for the commit, or being committed. */
 uint64_t pd_archive_waiting(const PdArchive *archive);
+
+/* Messages committed since the archive was opened, in the order of end_message(); *bytes gets the
+ * octets of their content. */
+uint64_t pd_archive_committed(const PdArchive *archive, uint64_t *bytes);
 
 /* Commits, then closes and compresses the open segment. An empty one stays open. */
 bool pd_archive_seal(PdArchive *archive, GError **error);

@@ -235,15 +235,13 @@ bool pd_run_commit(PdRun *run, bool force, GError **error)
 {
     bool done = force ? pd_archive_commit(run->archive, error)
                       : pd_archive_commit_if_due(run->archive, error);
+    uint64_t bytes;
+    uint64_t messages = pd_archive_committed(run->archive, &bytes) - run->summary->archived;
 
-    if (!done)
-        return false;
-    if (pd_archive_waiting(run->archive) > 0)
-        return true;
-    run->summary->archived += run->fetched - run->committed;
-    run->summary->archived_bytes += run->fetched_bytes - run->committed_bytes;
-    run->committed = run->fetched;
-    run->committed_bytes = run->fetched_bytes;
-    pd_report_committed(&run->report);
-    return true;
+    run->summary->archived += messages;
+    run->committed += messages;
+    run->committed_bytes += bytes - run->summary->archived_bytes;
+    run->summary->archived_bytes = bytes;
+    pd_report_committed(&run->report, messages);
+    return done;
 }

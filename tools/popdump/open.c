@@ -38,6 +38,7 @@ void pd_archive_free(PdArchive *archive)
 {
     if (archive == NULL)
         return;
+    pd_committer_free(archive->committer);
     pd_segment_free(archive->segment);
     pd_journal_free(archive->journal);
     pd_catalog_free(archive->catalog);

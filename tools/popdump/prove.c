@@ -113,7 +113,7 @@ bool pd_archive_prove(PdArchive *archive, const uint64_t *sequences, size_t coun
     g_autoptr(GArray) files = NULL;
 
     memset(proven, 0, count * sizeof(*proven));
-    if (!pd_archive_usable(archive, error))
+    if (!pd_archive_usable(archive, error) || !pd_archive_quiet(archive, error))
         return false;
     candidates = find_candidates(archive, sequences, count, error);
     files = candidates != NULL ? pd_layout_segments(archive->path, error) : NULL;
@@ -189,7 +189,7 @@ bool pd_archive_settle(PdArchive *archive, GHashTable *listed, uint64_t *settled
     g_autoptr(GArray) deleted = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     Settling settling = {listed, kept, deleted};
 
-    if (!pd_archive_usable(archive, error) ||
+    if (!pd_archive_usable(archive, error) || !pd_archive_quiet(archive, error) ||
         !pd_catalog_each_doubtful(archive->catalog, settle_one, &settling, error) ||
         !pd_archive_record_delete(archive, (const uint64_t *)(void *)kept->data, kept->len,
                                   PD_STATE_KEPT, error) ||

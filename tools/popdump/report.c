@@ -81,10 +81,17 @@ void pd_report_archived(PdReport *report, const PdItem *item, uint64_t sequence,
     end(&json);
 }
 
-void pd_report_committed(PdReport *report)
+void pd_report_committed(PdReport *report, uint64_t count)
 {
-    if (report->waiting->len > 0)
-        print_now(report->waiting);
+    gsize length = 0;
+
+    for (uint64_t i = 0; i < count && length < report->waiting->len; i++)
+        length = (gsize)(strchr(report->waiting->str + length, '\n') + 1 - report->waiting->str);
+    if (length == 0)
+        return;
+    fwrite(report->waiting->str, 1, length, stdout);
+    fflush(stdout);
+    g_string_erase(report->waiting, 0, (gssize)length);
 }
 
 /* "message 5 (uid)": safe to show; the caller frees it. */

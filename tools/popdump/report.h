@@ -13,8 +13,8 @@
 typedef struct {
     bool json;
     bool quiet;
-    const char *label; /* the account's name; NULL: not said */
-    GString *waiting;  /* events of the batch that is not committed */
+    const char *label; /* the account\'s name; NULL: not said */
+    GString *waiting;  /* events of what is not committed, a line each */
     guint64 left_told; /* warnings about messages left behind so far */
 } PdReport;
 
@@ -23,7 +23,9 @@ void pd_report_clear(PdReport *report);
 
 void pd_report_archived(PdReport *report, const PdItem *item, uint64_t sequence, uint64_t size,
                         unsigned oddities);
-void pd_report_committed(PdReport *report);
+
+/* The next `count` of them are committed. */
+void pd_report_committed(PdReport *report, uint64_t count);
 
 /* `why` is "refused" or "too-large"; `text` says more, NULL for none. */
 void pd_report_left(PdReport *report, const PdItem *item, const char *why, const char *text);

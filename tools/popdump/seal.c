@@ -94,7 +94,7 @@ static bool close_segment(PdArchive *archive, GError **error)
     mb_tar_append_end(end);
     if (!pd_seal_write_manifest(archive, number, error) ||
         !pd_segment_append(archive->segment, end->str, end->len, error) ||
-        !pd_segment_sync(archive->segment, error))
+        !pd_segment_flush(archive->segment, error) || !pd_segment_sync(archive->segment, error))
         return false;
     g_clear_pointer(&archive->segment, pd_segment_free);
     if (rename(from, to) != 0) {

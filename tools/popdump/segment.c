@@ -114,7 +114,7 @@ static bool write_out(PdSegment *segment, const void *bytes, size_t length, GErr
     return true;
 }
 
-static bool flush(PdSegment *segment, GError **error)
+bool pd_segment_flush(PdSegment *segment, GError **error)
 {
     if (!write_out(segment, segment->buffer->str, segment->buffer->len, error))
         return false;
@@ -124,7 +124,7 @@ static bool flush(PdSegment *segment, GError **error)
 
 bool pd_segment_append(PdSegment *segment, const void *bytes, size_t length, GError **error)
 {
-    if (segment->buffer->len + length > 2 * BUFFER_SIZE && !flush(segment, error))
+    if (segment->buffer->len + length > 2 * BUFFER_SIZE && !pd_segment_flush(segment, error))
         return false;
     if (length > BUFFER_SIZE)
         return write_out(segment, bytes, length, error);
@@ -135,13 +135,11 @@ bool pd_segment_append(PdSegment *segment, const void *bytes, size_t length, GEr
 bool pd_segment_end_member(PdSegment *segment, GError **error)
 {
     segment->member_end = pd_segment_length(segment);
-    return segment->buffer->len < BUFFER_SIZE || flush(segment, error);
+    return segment->buffer->len < BUFFER_SIZE || pd_segment_flush(segment, error);
 }
 
 bool pd_segment_sync(PdSegment *segment, GError **error)
 {
-    if (!flush(segment, error))
-        return false;
     if (segment->descriptor < 0)
         return true;
     if (fdatasync(segment->descriptor) != 0)

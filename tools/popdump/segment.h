@@ -31,7 +31,11 @@ bool pd_segment_append(PdSegment *segment, const void *bytes, size_t length, GEr
 /* A member is complete: a good moment to hand a full buffer over. */
 bool pd_segment_end_member(PdSegment *segment, GError **error);
 
-/* Hands everything to the kernel, then fdatasync; the first time the folder too. */
+/* Hands everything to the kernel: what was appended survives a kill. */
+bool pd_segment_flush(PdSegment *segment, GError **error);
+
+/* Makes durable what the kernel has: fdatasync, the first time of the folder too. Another thread
+ * may append meanwhile, once something was flushed. */
 bool pd_segment_sync(PdSegment *segment, GError **error);
 
 G_END_DECLS
