@@ -7,17 +7,43 @@ void mb_json_init(MbJson *json, GString *out)
     *json = (MbJson){.out = out};
 }
 
-static void separate(MbJson *json)
+/* Room for `length` more bytes; who writes them adds them to `out->len` and ends with put_end(). */
+static char *room(GString *out, size_t length)
+{
+    gsize had = out->len;
+
+    if (had + length >= out->allocated_len) {
+        g_string_set_size(out, had + length);
+        out->len = had;
+    }
+    return out->str + had;
+}
+
+static void put_end(GString *out, const char *end)
+{
+    out->len = (gsize)(end - out->str);
+    out->str[out->len] = '\0';
+}
+
+static char *separate(MbJson *json, char *to)
 {
     if (json->need_comma)
-        g_string_append_c(json->out, ',');
+        *to++ = ',';
     json->need_comma = true;
+    return to;
+}
+
+static void append(MbJson *json, const char *text, size_t length)
+{
+    char *to = separate(json, room(json->out, length + 1));
+
+    memcpy(to, text, length);
+    put_end(json->out, to + length);
 }
 
 static void open_scope(MbJson *json, char bracket)
 {
-    separate(json);
-    g_string_append_c(json->out, bracket);
+    append(json, &bracket, 1);
     json->depth++;
     json->need_comma = false;
 }
@@ -25,9 +51,9 @@ static void open_scope(MbJson *json, char bracket)
 static void close_scope(MbJson *json, char bracket)
 {
     g_assert(json->depth > 0);
-    g_string_append_c(json->out, bracket);
+    json->need_comma = false;
+    append(json, &bracket, 1);
     json->depth--;
-    json->need_comma = true;
 }
 
 void mb_json_begin_map(MbJson *json)
@@ -50,56 +76,114 @@ void mb_json_end_array(MbJson *json)
     close_scope(json, ']');
 }
 
-static void append_escaped(GString *out, unsigned char c)
+#define ESCAPED_MAX 6 /* \\u001f */
+
+static char *put_escaped(char *to, uint8_t c)
 {
+    static const char hex[] = "0123456789abcdef";
+
+    *to++ = '\\';
     switch (c) {
-    case '"': g_string_append(out, "\\\""); break;
-    case '\\': g_string_append(out, "\\\\"); break;
-    case '\n': g_string_append(out, "\\n"); break;
-    case '\r': g_string_append(out, "\\r"); break;
-    case '\t': g_string_append(out, "\\t"); break;
-    default: g_string_append_printf(out, "\\u%04x", c);
+    case '"':
+    case '\\': *to++ = (char)c; return to;
+    case '\n': *to++ = 'n'; return to;
+    case '\r': *to++ = 'r'; return to;
+    case '\t': *to++ = 't'; return to;
+    default: break;
     }
+    memcpy(to, "u00", 3);
+    to[3] = hex[c >> 4];
+    to[4] = hex[c & 0xF];
+    return to + 5;
 }
 
-static bool is_plain(unsigned char c)
+#define EACH(byte) (0x0101010101010101u * (byte))
+
+/* Whether none of eight bytes is a control, a quote, a backslash, DEL or beyond ASCII. */
+static bool are_plain(uint64_t bytes)
+{
+    uint64_t quote = bytes ^ EACH('"');
+    uint64_t backslash = bytes ^ EACH('\\');
+    uint64_t rest = bytes ^ EACH(0x7F);
+    uint64_t zero = (quote - EACH(1)) | (backslash - EACH(1)) | (rest - EACH(1));
+
+    /* A borrow can only say no where yes would be right. */
+    return ((zero | (bytes - EACH(0x20)) | bytes) & EACH(0x80)) == 0;
+}
+
+static bool is_plain(uint8_t c)
 {
     return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
-static void append_quoted(GString *out, const char *at, size_t length)
+static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
 {
-    const char *end = at + length;
+    while (end - at >= 8) {
+        uint64_t bytes;
 
-    g_string_append_c(out, '"');
+        memcpy(&bytes, at, 8);
+        if (!are_plain(bytes))
+            break;
+        at += 8;
+    }
+    while (at < end && is_plain(*at))
+        at++;
+    return at;
+}
+
+/* A character beyond ASCII, or what stands for bytes that are none. */
+static char *put_character(char *to, const uint8_t **at, const uint8_t *end)
+{
+    gunichar c = g_utf8_get_char_validated((const char *)*at, end - *at);
+    size_t length = 1;
+
+    if ((gint32)c < 0) {
+        memcpy(to, "\xEF\xBF\xBD", 3);
+        to += 3;
+    } else {
+        length = (size_t)g_utf8_skip[**at];
+        memcpy(to, *at, length);
+        to += length;
+    }
+    *at += length;
+    return to;
+}
+
+static void append_quoted(MbJson *json, const void *bytes, size_t length)
+{
+    const uint8_t *at = bytes;
+    const uint8_t *end = at + length;
+    GString *out = json->out;
+    char *to = separate(json, room(out, length + ESCAPED_MAX + 3));
+
+    *to++ = '"';
     while (at < end) {
-        const char *start = at;
-        while (at < end && is_plain((unsigned char)*at))
-            at++;
-        g_string_append_len(out, start, at - start);
+        const uint8_t *stop = plain_end(at, end);
+
+        memcpy(to, at, (size_t)(stop - at));
+        to += stop - at;
+        at = stop;
         if (at == end)
             break;
-        if ((unsigned char)*at < 0x80) {
-            append_escaped(out, (unsigned char)*at++);
-            continue;
-        }
-        gunichar c = g_utf8_get_char_validated(at, end - at);
-        if (c == (gunichar)-1 || c == (gunichar)-2) {
-            g_string_append(out, "\xEF\xBF\xBD");
-            at++;
-            continue;
-        }
-        g_string_append_len(out, at, g_utf8_skip[(unsigned char)*at]);
-        at += g_utf8_skip[(unsigned char)*at];
+        to = *at < 0x80 ? put_escaped(to, *at++) : put_character(to, &at, end);
+        /* What is escaped took more room than it had. */
+        put_end(out, to);
+        to = room(out, (size_t)(end - at) + ESCAPED_MAX + 3);
     }
-    g_string_append_c(out, '"');
+    *to++ = '"';
+    put_end(out, to);
 }
 
 void mb_json_key(MbJson *json, const char *key)
 {
-    separate(json);
-    append_quoted(json->out, key, strlen(key));
-    g_string_append_c(json->out, ':');
+    size_t length = strlen(key);
+    char *to = separate(json, room(json->out, length + 4));
+
+    *to++ = '"';
+    memcpy(to, key, length);
+    to += length;
+    memcpy(to, "\":", 2);
+    put_end(json->out, to + 2);
     json->need_comma = false;
 }
 
@@ -113,8 +197,7 @@ void mb_json_string(MbJson *json, const char *text)
 
 void mb_json_bytes(MbJson *json, const void *bytes, size_t length)
 {
-    separate(json);
-    append_quoted(json->out, bytes, length);
+    append_quoted(json, bytes, length);
 }
 
 void mb_json_base64(MbJson *json, const void *bytes, size_t length)
@@ -124,16 +207,33 @@ void mb_json_base64(MbJson *json, const void *bytes, size_t length)
     mb_json_string(json, text);
 }
 
+#define DIGITS_MAX 20
+
+static char *put_digits(char *end, uint64_t value)
+{
+    do
+        *--end = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    return end;
+}
+
 void mb_json_unsigned(MbJson *json, uint64_t value)
 {
-    separate(json);
-    g_string_append_printf(json->out, "%" G_GUINT64_FORMAT, value);
+    char digits[DIGITS_MAX];
+    const char *start = put_digits(digits + DIGITS_MAX, value);
+
+    append(json, start, (size_t)(digits + DIGITS_MAX - start));
 }
 
 void mb_json_signed(MbJson *json, int64_t value)
 {
-    separate(json);
-    g_string_append_printf(json->out, "%" G_GINT64_FORMAT, value);
+    char digits[1 + DIGITS_MAX];
+    char *start =
+        put_digits(digits + 1 + DIGITS_MAX, value < 0 ? -(uint64_t)value : (uint64_t)value);
+
+    if (value < 0)
+        *--start = '-';
+    append(json, start, (size_t)(digits + 1 + DIGITS_MAX - start));
 }
 
 void mb_json_double(MbJson *json, double value)
@@ -144,20 +244,18 @@ void mb_json_double(MbJson *json, double value)
         mb_json_null(json);
         return;
     }
-    separate(json);
-    g_string_append(json->out, g_ascii_formatd(text, sizeof text, "%.6g", value));
+    g_ascii_formatd(text, sizeof text, "%.6g", value);
+    append(json, text, strlen(text));
 }
 
 void mb_json_bool(MbJson *json, bool value)
 {
-    separate(json);
-    g_string_append(json->out, value ? "true" : "false");
+    append(json, value ? "true" : "false", value ? 4 : 5);
 }
 
 void mb_json_null(MbJson *json)
 {
-    separate(json);
-    g_string_append(json->out, "null");
+    append(json, "null", 4);
 }
 
 void mb_json_put_string(MbJson *json, const char *key, const char *text)

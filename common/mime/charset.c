@@ -94,6 +94,23 @@ static size_t utf8_sequence(const uint8_t *at, size_t left, bool *valid)
     return need;
 }
 
+/* How many bytes below 0x80 there are at the start. */
+static size_t ascii_length(const uint8_t *bytes, size_t length)
+{
+    size_t at = 0;
+
+    for (; length - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t eight;
+
+        memcpy(&eight, bytes + at, sizeof(eight));
+        if ((eight & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    while (at < length && bytes[at] < 0x80)
+        at++;
+    return at;
+}
+
 /* Each of the three: appends what converts, returns how many bytes it took. */
 static size_t push_utf8(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
 {
@@ -102,7 +119,12 @@ static size_t push_utf8(MbConverter *converter, const uint8_t *bytes, size_t len
 
     while (at < length) {
         bool valid;
-        size_t taken = utf8_sequence(bytes + at, length - at, &valid);
+        size_t taken;
+
+        at += ascii_length(bytes + at, length - at);
+        if (at == length)
+            break;
+        taken = utf8_sequence(bytes + at, length - at, &valid);
 
         if (taken == 0)
             break;
@@ -120,16 +142,20 @@ static size_t push_utf8(MbConverter *converter, const uint8_t *bytes, size_t len
 static size_t push_single(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
 {
     for (size_t i = 0; i < length; i++) {
-        uint8_t byte = bytes[i];
-        gunichar c = byte;
+        size_t plain = ascii_length(bytes + i, length - i);
+        uint8_t byte;
+        gunichar c;
 
-        if (byte >= 0x80 && converter->kind == MB_CHARSET_ASCII)
+        g_string_append_len(out, (const char *)bytes + i, (gssize)plain);
+        i += plain;
+        if (i == length)
+            break;
+        c = byte = bytes[i];
+        if (converter->kind == MB_CHARSET_ASCII)
             c = 0;
-        else if (byte >= 0x80 && byte < 0xA0 && converter->kind == MB_CHARSET_CP1252)
+        else if (byte < 0xA0 && converter->kind == MB_CHARSET_CP1252)
             c = cp1252_high[byte - 0x80];
-        if (byte < 0x80)
-            g_string_append_c(out, (char)byte);
-        else if (c != 0)
+        if (c != 0)
             g_string_append_unichar(out, c);
         else
             note_error(converter, converter->offset + i, out);
