@@ -1,5 +1,6 @@
 #include "archive-private.h"
 #include "commands.h"
+#include "head.h"
 
 #include <mailbatch/base/json.h>
 #include <mailbatch/base/log.h>
@@ -9,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TOOL "popdump list"
+#define TOOL         "popdump list"
+#define SENDER_WIDTH 24
 
 typedef struct {
     bool json;
@@ -23,6 +25,14 @@ static void put_time(MbJson *json, const char *key, int64_t time)
 
     mb_date_format_utc(time, text);
     mb_json_put_string(json, key, text);
+}
+
+static void put_field(MbJson *json, const char *key, const char *value)
+{
+    g_autofree char *text = value != NULL ? pd_head_decode(value) : NULL;
+
+    if (text != NULL)
+        mb_json_put_bytes(json, key, text, strlen(text));
 }
 
 static void append_json(GString *out, const PdRow *row)
@@ -42,6 +52,8 @@ static void append_json(GString *out, const PdRow *row)
     mb_json_put_unsigned(&json, "length", member->size);
     mb_json_put_string(&json, "sha256", digest);
     put_time(&json, "date", member->mtime);
+    put_field(&json, "from", member->sender);
+    put_field(&json, "subject", member->subject);
     if (member->uidl != NULL)
         mb_json_put_bytes(&json, "uidl", member->uidl, strlen(member->uidl));
     if (member->has_server_size)
@@ -52,9 +64,26 @@ static void append_json(GString *out, const PdRow *row)
     mb_json_end_map(&json);
 }
 
+/* As wide as the column, whatever the letters. */
+static void append_column(GString *out, const char *text)
+{
+    glong length = g_utf8_strlen(text, -1);
+    const char *end = g_utf8_offset_to_pointer(text, MIN(length, SENDER_WIDTH));
+
+    if (length > SENDER_WIDTH)
+        end = g_utf8_offset_to_pointer(text, SENDER_WIDTH - 1);
+    g_string_append_len(out, text, end - text);
+    if (length > SENDER_WIDTH)
+        g_string_append(out, "…");
+    for (; length < SENDER_WIDTH; length++)
+        g_string_append_c(out, ' ');
+}
+
 static void append_text(GString *out, const PdRow *row)
 {
     const PdMember *member = &row->member;
+    g_autofree char *sender = pd_head_show_sender(member->sender);
+    g_autofree char *subject = pd_head_show_subject(member->subject);
     char path[PD_MEMBER_PATH_MAX];
     char date[MB_DATE_TEXT_MAX];
 
@@ -62,8 +91,11 @@ static void append_text(GString *out, const PdRow *row)
     mb_date_format_utc(member->mtime, date);
     date[16] = '\0';
     date[10] = ' ';
-    g_string_append_printf(out, "%s %12" G_GUINT64_FORMAT " %-7s %s", date, member->size,
+    g_string_append_printf(out, "%s %10" G_GUINT64_FORMAT " %-7s %s  ", date, member->size,
                            pd_state_name(row->state), path);
+    append_column(out, sender);
+    g_string_append_printf(out, "  %s", subject);
+    g_string_truncate(out, strlen(g_strchomp(out->str)));
 }
 
 static bool print_row(void *user, const PdRow *row, GError **error)
@@ -113,7 +145,7 @@ int pd_list_main(int argc, char **argv)
 
     switch (mb_option_parse(&argc, &argv, TOOL, MAILBATCH_VERSION, "ARCHIVE", "What is archived.",
                             "A line a message: date, octets, what became of it on the server, "
-                            "member.",
+                            "member, sender, subject.",
                             entries, 1, 1)) {
     case MB_PARSED_DONE: return MB_EXIT_OK;
     case MB_PARSED_USAGE: return MB_EXIT_USAGE;

@@ -80,6 +80,8 @@ static char *keep(const char *value, const char *end)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
+    while (value < end && g_ascii_isspace(*value))
+        value++;
     for (size_t i = 0; value + i < end && i < PD_FIELD_MAX; i++) {
         if (value[i] != '\0')
             g_string_append_c(text, value[i]);
@@ -105,14 +107,21 @@ void pd_head_read(const char *head, size_t length, char **sender, char **subject
     }
 }
 
-char *pd_head_show_subject(const char *value)
+char *pd_head_decode(const char *value)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-    GString *shown = g_string_new(NULL);
+    GString *text = g_string_new(NULL);
 
     if (value != NULL)
         mb_words_decode(value, strlen(value), text, NULL);
-    mb_text_append_printable(shown, text->str, text->len, 0);
+    return g_string_free(text, FALSE);
+}
+
+char *pd_head_show_subject(const char *value)
+{
+    g_autofree char *text = pd_head_decode(value);
+    GString *shown = g_string_new(NULL);
+
+    mb_text_append_printable(shown, text, strlen(text), PD_SUBJECT_SHOWN);
     return g_string_free(shown, FALSE);
 }
 

@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 #define PD_HEAD_MAX  65536 /* octets of a message in which sender and subject are looked for */
 #define PD_FIELD_MAX 1000  /* octets kept of either */
 
+#define PD_SUBJECT_SHOWN 200 /* octets of a subject, decoded, for people */
+
 /* The time of a message by its topmost Received, else its Date, else 0. `head` is its beginning,
  * header at least. */
 int64_t pd_head_time(const char *head, size_t length);
@@ -22,6 +24,10 @@ int64_t pd_head_time(const char *head, size_t length);
 /* The values of the first From and Subject as they stand, folds and encoded-words and all, without
  * NULs and blanks around; NULL where there is none. The caller frees them. */
 void pd_head_read(const char *head, size_t length, char **sender, char **subject);
+
+/* A value of pd_head_read(), unfolded and decoded, in UTF-8 and otherwise as it is; "" for NULL.
+ * The caller frees it. */
+char *pd_head_decode(const char *value);
 
 /* A value of pd_head_read() for people: decoded, on one line, safe on a terminal; of a sender the
  * name, or else the address. "" for NULL. The caller frees it. */

@@ -213,22 +213,23 @@ void pd_report_summary(PdReport *report, const PdFetchOptions *options,
 {
     g_autoptr(GString) line = g_string_new(NULL);
     g_autofree char *size = mb_text_format_size(summary->archived_bytes);
+    const char *name = report->label != NULL ? report->label : options->archive;
 
     if (report->json) {
         print_json_summary(report, options, summary, error, status);
         return;
     }
-    if (report->quiet || (error != NULL && summary->archived == 0 && summary->deleted == 0))
+    if (report->quiet ||
+        ((error != NULL || summary->stopped) && summary->archived == 0 && summary->deleted == 0))
         return;
     if (options->dry_run)
         g_string_append_printf(line, "%s: %" G_GUINT64_FORMAT " new messages would be fetched",
-                               options->archive, summary->to_fetch);
+                               name, summary->to_fetch);
     else if (summary->archived > 0)
-        g_string_append_printf(line, "%s: %" G_GUINT64_FORMAT " new message%s archived (%s)",
-                               options->archive, summary->archived,
-                               summary->archived == 1 ? "" : "s", size);
+        g_string_append_printf(line, "%s: %" G_GUINT64_FORMAT " new message%s archived (%s)", name,
+                               summary->archived, summary->archived == 1 ? "" : "s", size);
     else
-        g_string_append_printf(line, "%s: nothing new", options->archive);
+        g_string_append_printf(line, "%s: nothing new", name);
     add_count(line, summary->known, "already there");
     add_count(line, summary->healed, "known again under new ids");
     add_count(line, summary->later, "for later runs");

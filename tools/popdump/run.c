@@ -82,7 +82,7 @@ void pd_run_decide(PdRun *run)
     run->asked = run->answered = pd_run_next_item(run, 0);
 }
 
-static bool list(PdRun *run, GError **error)
+bool pd_run_list(PdRun *run, GError **error)
 {
     run->plan = pd_plan_new();
     mb_pop3_session_ask_list(run->session);
@@ -275,7 +275,7 @@ static bool fetch(PdRun *run, GError **error)
 }
 
 /* All is archived by now: without deletions a QUIT that fails is worth a warning, and no more. */
-static bool quit(PdRun *run, GError **error)
+bool pd_run_quit(PdRun *run, GError **error)
 {
     guint timeout_ms = run->options->account->timeout_ms;
     g_autoptr(GError) failed = NULL;
@@ -301,11 +301,12 @@ static bool work(PdRun *run, GError **error)
 {
     bool removing = run->options->delete_archived;
 
-    if (!pd_run_connect(run, error) || !list(run, error))
+    if (!pd_run_connect(run, error) || !pd_run_list(run, error))
         return false;
     if (run->options->dry_run) {
         sum_listing(run);
-        return pd_heal(run, error) && (!removing || pd_remove_tell(run, error)) && quit(run, error);
+        return pd_heal(run, error) && (!removing || pd_remove_tell(run, error)) &&
+               pd_run_quit(run, error);
     }
     if (!begin_session(run, error))
         return false;
@@ -322,7 +323,7 @@ static bool work(PdRun *run, GError **error)
         return false;
     if (removing && !run->stopping && !pd_remove_ask(run, error))
         return false;
-    return quit(run, error);
+    return pd_run_quit(run, error);
 }
 
 bool pd_run_session(PdRun *run, GError **error)
@@ -355,7 +356,21 @@ static GHashTable *new_set(void)
     return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
-static void clear(PdRun *run)
+void pd_run_init(PdRun *run)
+{
+    pd_report_init(&run->report, run->options);
+    run->accepted = g_hash_table_new(NULL, NULL);
+    run->refused = g_hash_table_new(NULL, NULL);
+    run->removals = g_array_new(FALSE, FALSE, sizeof(PdRemoval));
+    run->tried = new_set();
+    run->doubtful = new_set();
+    run->left = new_set();
+    run->fresh = new_set();
+    run->unseen = g_ptr_array_new_with_free_func(g_free);
+    run->login_delay = -1;
+}
+
+void pd_run_clear(PdRun *run)
 {
     GHashTable *const sets[] = {run->accepted, run->refused, run->tried,
                                 run->doubtful, run->left,    run->fresh};
@@ -372,27 +387,15 @@ static void clear(PdRun *run)
 
 bool pd_fetch_run(const PdFetchOptions *options, PdFetchSummary *summary, GError **error)
 {
-    PdRun run = {
-        .options = options,
-        .summary = summary,
-        .accepted = g_hash_table_new(NULL, NULL),
-        .refused = g_hash_table_new(NULL, NULL),
-        .removals = g_array_new(FALSE, FALSE, sizeof(PdRemoval)),
-        .tried = new_set(),
-        .doubtful = new_set(),
-        .left = new_set(),
-        .fresh = new_set(),
-        .unseen = g_ptr_array_new_with_free_func(g_free),
-        .login_delay = -1,
-    };
+    PdRun run = {.options = options, .summary = summary};
     bool good;
 
     *summary = (PdFetchSummary){0};
-    pd_report_init(&run.report, options);
+    pd_run_init(&run);
     good = (!g_file_test(options->archive, G_FILE_TEST_EXISTS) || open_archive(&run, error)) &&
            pd_run_sessions(&run, error);
     if (good)
         count_lost(&run);
-    clear(&run);
+    pd_run_clear(&run);
     return good;
 }

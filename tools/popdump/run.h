@@ -80,6 +80,15 @@ typedef struct {
     bool expire_told;
 } PdRun;
 
+/* Fills what is not zero in the beginning; options, summary (and an open archive) are set. */
+void pd_run_init(PdRun *run);
+void pd_run_clear(PdRun *run);
+
+/* Asks for LIST and UIDL, opens the archive where it is not, and decides about each message. */
+bool pd_run_list(PdRun *run, GError **error);
+
+bool pd_run_quit(PdRun *run, GError **error);
+
 /* One session, from dialling to QUIT; what came whole is committed whatever happens. */
 bool pd_run_session(PdRun *run, GError **error);
 
