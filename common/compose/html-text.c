@@ -53,6 +53,8 @@ typedef struct {
     const char *marker; /* a list item's, instead of the last two columns of the indent, once */
     char number[16];
     guint preformatted;
+    GPtrArray *targets;  /* of links, in order of their footnotes */
+    GHashTable *numbers; /* target → its place there, from 1 */
 } Writer;
 
 /* --- words and lines ---------------------------------------------------------------------- */
@@ -268,7 +270,22 @@ static bool open_element(Writer *writer, xmlNode *node)
     return true;
 }
 
-/* ` <target>` behind a link's text, unless the text is the target. */
+/* The number of the footnote that says the target. */
+static guint footnote(Writer *writer, const char *target)
+{
+    guint number = GPOINTER_TO_UINT(g_hash_table_lookup(writer->numbers, target));
+
+    if (number == 0) {
+        char *copy = g_strdup(target);
+
+        g_ptr_array_add(writer->targets, copy);
+        number = writer->targets->len;
+        g_hash_table_insert(writer->numbers, copy, GUINT_TO_POINTER(number));
+    }
+    return number;
+}
+
+/* ` [1]` behind a link's text, unless the text is the target. */
 static void put_target(Writer *writer, xmlNode *node)
 {
     char *href = attribute(node, "href");
@@ -278,12 +295,25 @@ static void put_target(Writer *writer, xmlNode *node)
     bool same = text != NULL && strcmp(g_strstrip((char *)text), shown) == 0;
 
     if (*target != '\0' && *target != '#' && !same) {
-        g_autofree char *bracketed = g_strdup_printf("<%s>", shown);
+        g_autofree char *mark = g_strdup_printf("[%u]", footnote(writer, shown));
 
-        put_word(writer, bracketed);
+        put_word(writer, mark);
     }
     xmlFree(text);
     xmlFree(href);
+}
+
+static void put_footnotes(Writer *writer)
+{
+    flush_word(writer);
+    writer->newlines = 2;
+    for (guint i = 0; i < writer->targets->len; i++) {
+        g_autofree char *mark = g_strdup_printf("[%u]", i + 1);
+
+        put_text(writer, mark);
+        put_word(writer, g_ptr_array_index(writer->targets, i));
+        owe_newlines(writer, 1);
+    }
 }
 
 static void close_element(Writer *writer, xmlNode *node)
@@ -345,11 +375,16 @@ void mb_compose_html_to_text(const char *html, size_t length, GString *out)
         return;
     writer.word = g_string_new(NULL);
     writer.indent = g_string_new(NULL);
+    writer.targets = g_ptr_array_new_with_free_func(g_free);
+    writer.numbers = g_hash_table_new(g_str_hash, g_str_equal);
     if (xmlDocGetRootElement(document) != NULL)
         walk(&writer, xmlDocGetRootElement(document));
+    put_footnotes(&writer);
     if (out->len > writer.start)
         end_line(&writer);
     g_string_free(writer.word, TRUE);
     g_string_free(writer.indent, TRUE);
+    g_hash_table_unref(writer.numbers);
+    g_ptr_array_unref(writer.targets);
     xmlFreeDoc(document);
 }

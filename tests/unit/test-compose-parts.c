@@ -280,7 +280,12 @@ START_TEST(html_becomes_readable_text)
          "* one\n* two\n  * deep\n\nend\n"},
         {"<ol><li>one</li><li>two</li></ol>", " 1. one\n 2. two\n"},
         {"<a href=\"https://x.example/a?b=1&amp;c=2\">click</a>!",
-         "click <https://x.example/a?b=1&c=2>!\n"},
+         "click [1]!\n\n[1] https://x.example/a?b=1&c=2\n"},
+        {"<ul><li><a href=\"https://x.example/1\">one</a></li><li><a "
+         "href='mailto:a@b.c'>us</a></li>"
+         "<li><a href=\"https://x.example/1\">once more</a></li></ul>",
+         "* one [1]\n* us [2]\n* once more [1]\n\n[1] https://x.example/1\n[2] a@b.c\n"},
+        {"<a href=\"https://x.example/1\"><img src=x></a>", "[1]\n\n[1] https://x.example/1\n"},
         {"<a href=\"https://x.example\">https://x.example</a> <a href=\"mailto:a@b.c\">a@b.c</a> "
          "<a "
          "href=\"#top\">up</a>",

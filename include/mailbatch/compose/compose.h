@@ -144,16 +144,16 @@ MbWire *mb_compose_message(const MbComposeMessage *message, GError **error);
 
 /* --- HTML --------------------------------------------------------------------------------- */
 
-/* Appends a text for people out of HTML: blocks and line breaks, lists, tables row by row, link
- * targets as `text <url>`, images' alt texts; scripts, styles and comments left out; lines end with
- * LF and are wrapped at 72 columns. Never fails: HTML is what browsers make of it. */
+/* Appends a text for people out of HTML: blocks and line breaks, lists, tables row by row, images'
+ * alt texts, and the targets of links as footnotes (`text [1]`, each target once); scripts, styles
+ * and comments left out; lines end with LF and are wrapped at 72 columns. Never fails: HTML is what
+ * browsers make of it. */
 void mb_compose_html_to_text(const char *html, size_t length, GString *out);
 
 /* Appends the HTML of Markdown: CommonMark 0.30 with tables, strike-through, task lists and links
  * out of bare addresses, as GitHub has them. HTML inside is kept as it stands. No <html> around.
  * Fails (MB_ERROR_DATA) over 64 MiB, and appends nothing then. */
-bool mb_compose_markdown_to_html(const char *markdown, size_t length, GString *out,
-                                 GError **error);
+bool mb_compose_markdown_to_html(const char *markdown, size_t length, GString *out, GError **error);
 
 /* Where the source of an <img> stands in HTML: the attribute's value without its quotes. */
 typedef struct {
