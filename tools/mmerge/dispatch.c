@@ -473,6 +473,7 @@ MmRunEnd mm_dispatch(const MmRun *run, GError **error)
 
     if (prepare(&dispatch, &failed)) {
         mm_interrupt_begin(dispatch.exchange.wake);
+        mm_summary_begin(run->summary);
         if (start_workers(&dispatch, &failed))
             loop(&dispatch);
         mm_interrupt_end();

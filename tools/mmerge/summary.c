@@ -16,6 +16,7 @@ typedef struct {
 
 struct MmSummary {
     uint64_t counts[MM_STATES];
+    gint64 begun_us, last_us; /* the first claim, the last outcome */
     GHashTable *groups; /* "state reply" → Group */
 };
 
@@ -65,8 +66,15 @@ static void add_to_group(MmSummary *summary, const MmOutcome *outcome, const cha
     group->n++;
 }
 
+void mm_summary_begin(MmSummary *summary)
+{
+    summary->begun_us = summary->last_us = g_get_monotonic_time();
+}
+
 void mm_summary_add(MmSummary *summary, const MmJob *job)
 {
+    if (job->outcomes[0].state != MM_PENDING)
+        summary->last_us = g_get_monotonic_time();
     for (size_t i = 0; i < job->claim->n_entries; i++) {
         const MmOutcome *outcome = &job->outcomes[i];
         summary->counts[outcome->state]++;
@@ -204,6 +212,8 @@ static void print_json(const MmSummary *summary, const MmReport *report)
         mb_json_put_unsigned(&json, mm_state_name((MmState)state), report->counts->entries[state]);
     mb_json_key(&json, "seconds");
     mb_json_double(&json, report->seconds);
+    mb_json_key(&json, "sending_seconds");
+    mb_json_double(&json, (double)(summary->last_us - summary->begun_us) / G_USEC_PER_SEC);
     mb_json_put_string(&json, "stopped", report->stopped);
     mb_json_put_string(&json, "go_on", report->go_on);
     mb_json_put_signed(&json, "exit", report->exit_code);

@@ -13,6 +13,9 @@ MmSummary *mm_summary_new(void);
 void mm_summary_free(MmSummary *summary);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmSummary, mm_summary_free)
 
+/* Sending begins: what `sending_seconds` counts from, to the last outcome. */
+void mm_summary_begin(MmSummary *summary);
+
 /* Counts a job's outcomes. */
 void mm_summary_add(MmSummary *summary, const MmJob *job);
 
