@@ -224,7 +224,7 @@ sink=(--hide CHUNKING)
 fault "a recipient refused for good" "smtp rcpt 2 550 5.1.1 no such user" 10 "ann eva ida " "bob " "" "" ""
 expect_line "550 5.1.1 no such user" "$T/out"
 fault "a recipient deferred" "smtp rcpt 2 451 4.7.1 greylisted" 75 "ann eva ida " "" "bob " "" ""
-expect_line "to go on: mmerge send" "$T/out"
+expect_line "to go on: $MB_BIN/mmerge send" "$T/out"
 fault "MAIL refused for good" "smtp mail 1 550 5.7.1 not you" 10 "bob eva ida " "ann " "" "" ""
 fault "MAIL deferred" "smtp mail 4 451 4.3.0 later" 75 "ann bob eva " "" "ida " "" ""
 fault "DATA refused for good" "smtp data 2 554 5.5.0 no" 10 "ann eva ida " "bob " "" "" ""
@@ -376,7 +376,7 @@ kill -INT "$first"
 code=0
 wait "$first" || code=$?
 expect_equal "exit code" 75 "$code"
-expect_line "to go on: mmerge send" "$T/first.log"
+expect_line "to go on: $MB_BIN/mmerge send" "$T/first.log"
 expect_equal "in doubt" "" "$(addresses in-doubt)"
 [ "$(addresses pending)" != "" ] || fail "nothing was left"
 expect_exit 0 send "${server[@]}"

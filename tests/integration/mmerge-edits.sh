@@ -213,7 +213,7 @@ fresh --fault <(echo 'smtp dot 1 lose') --hide CHUNKING
 mkdir "with blank"
 expect_exit 75 send --ledger "with blank/it's.db" --limit 1 --in-doubt resend
 expect_line "in-doubt 'with blank/it'\\''s.db'" "$T/out"
-expect_line "to go on: mmerge send" "$T/out"
+expect_line "to go on: $MB_BIN/mmerge send" "$T/out"
 ! grep '^to go on:.*--in-doubt' "$T/out" >&2 || fail "those in doubt would be sent again"
 
 case_begin "the clock was set back: what is deferred is not due in a year"

@@ -17,6 +17,20 @@ void mm_campaign_options_clear(MmCampaignOptions *options)
     memset(options, 0, sizeof *options);
 }
 
+MmCampaign *mm_campaign_open_operands(char *const *operands, const MmCampaignOptions *options,
+                                      GError **error)
+{
+    MmCampaign *campaign = mm_campaign_open(operands[0], operands[1], options, error);
+
+    if (campaign != NULL)
+        mm_campaign_warn(campaign);
+    else if (error != NULL && g_str_has_suffix(operands[0], ".csv") &&
+             !g_str_has_suffix(operands[1], ".csv"))
+        g_prefix_error(error, "%s %s: the template comes first, then the CSV: ", operands[0],
+                       operands[1]);
+    return campaign;
+}
+
 GOptionEntry *mm_campaign_entries(MmCampaignOptions *options, const GOptionEntry *more)
 {
     const GOptionEntry own[] = {

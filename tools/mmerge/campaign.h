@@ -66,6 +66,11 @@ typedef struct MmCampaign MmCampaign;
 MmCampaign *mm_campaign_open(const char *template_path, const char *csv_path,
                              const MmCampaignOptions *options, GError **error);
 void mm_campaign_free(MmCampaign *campaign);
+
+/* The same for a command's operands, TEMPLATE and CSV; a mistake tells when they were confused.
+ * What was tolerated is said as a warning. */
+MmCampaign *mm_campaign_open_operands(char *const *operands, const MmCampaignOptions *options,
+                                      GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmCampaign, mm_campaign_free)
 
 const char *mm_campaign_template_path(const MmCampaign *campaign);

@@ -155,9 +155,7 @@ int mm_check_main(int argc, char **argv)
         mb_progress_hide();
     if (verbose)
         mb_log_set_level(MB_LOG_VERBOSE);
-    campaign = mm_campaign_open(argv[1], argv[2], &options, &error);
-    if (campaign != NULL)
-        mm_campaign_warn(campaign);
+    campaign = mm_campaign_open_operands(argv + 1, &options, &error);
     status = campaign != NULL ? run(campaign, json) : mb_log_fail(error);
     mm_campaign_options_clear(&options);
     return status;

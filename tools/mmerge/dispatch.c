@@ -12,11 +12,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BATCH       128 /* rows a claim */
-#define AHEAD       256 /* jobs out at once, a connection */
-#define SLEEP_MAX_S 5   /* the clock may be set back meanwhile */
-#define NEWS_MAX    4096
-#define GATHER_MS   2
+#define BATCH     128 /* rows a claim */
+#define AHEAD     256 /* jobs out at once, a connection */
+#define NEWS_MAX  4096
+#define GATHER_MS 2
 
 typedef struct {
     const MmRun *run;
@@ -30,7 +29,7 @@ typedef struct {
     guint out;             /* jobs that have not come back */
     uint64_t after;        /* rows up to this one were claimed in this round */
     bool round_over;       /* nothing to claim until something is due or released */
-    int64_t due;           /* when the earliest deferred one is; 0: none */
+    int64_t due, due_told; /* when the earliest deferred one is, and was said; 0: none */
     gint64 real_offset_us; /* of the time of day to the monotonic one when the run began */
     int64_t give_up;       /* waiting ends; 0: it has not begun */
     uint64_t left;         /* --limit: rows that may still be claimed */
@@ -320,14 +319,18 @@ static void gather(Dispatch *dispatch)
         atomic_exchange(&dispatch->exchange.told, false);
 }
 
+/* Wakes once a second: the clock may have been set, and on a terminal the progress moves. */
 static void sleep_until_news(Dispatch *dispatch)
 {
     struct pollfd entry = {.fd = dispatch->exchange.wake, .events = POLLIN};
-    int64_t wait_s = dispatch->round_over && dispatch->due > 0 && !dispatch->finishing
-                         ? CLAMP(dispatch->due - now_s(), 0, SLEEP_MAX_S)
-                         : -1;
+    bool waiting = dispatch->round_over && dispatch->due > 0 && !dispatch->finishing;
+    int64_t wait_s = waiting ? dispatch->due - now_s() : 1;
 
-    if (poll(&entry, 1, wait_s < 0 ? -1 : (int)MIN(wait_s * 1000, G_MAXINT)) > 0)
+    if (wait_s > 1 && dispatch->due_told != dispatch->due)
+        mb_log_warning("the deferred are tried again in %d s, or in a later run (Ctrl-C)",
+                       (int)wait_s);
+    dispatch->due_told = dispatch->due;
+    if (poll(&entry, 1, wait_s > 0 ? 1000 : 0) > 0)
         gather(dispatch);
     if (dispatch->due > 0 &&
         (dispatch->due <= now_s() || dispatch->due > now_s() + MM_DEFER_MAX_S)) {

@@ -8,7 +8,7 @@
 
 static atomic_int wake_descriptor = -1;
 static atomic_int count;
-static struct sigaction before_int, before_term;
+static struct sigaction before_int, before_term, before_hup;
 
 static void on_signal(int number)
 {
@@ -16,7 +16,8 @@ static void on_signal(int number)
     int saved = errno;
     int descriptor = atomic_load(&wake_descriptor);
 
-    (void)number;
+    if (number == SIGHUP && atomic_load(&count) > 0)
+        return;
     atomic_fetch_add(&count, 1);
     if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0)
         errno = saved;
@@ -32,6 +33,10 @@ void mm_interrupt_begin(int descriptor)
     atomic_store(&wake_descriptor, descriptor);
     sigaction(SIGINT, &action, &before_int);
     sigaction(SIGTERM, &action, &before_term);
+    /* nohup's word counts. */
+    sigaction(SIGHUP, NULL, &before_hup);
+    if (before_hup.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
 }
 
 int mm_interrupt_count(void)
@@ -43,5 +48,6 @@ void mm_interrupt_end(void)
 {
     sigaction(SIGINT, &before_int, NULL);
     sigaction(SIGTERM, &before_term, NULL);
+    sigaction(SIGHUP, &before_hup, NULL);
     atomic_store(&wake_descriptor, -1);
 }

@@ -1,12 +1,14 @@
 /*
- * Ctrl-C and SIGTERM, counted, and a descriptor that becomes readable with them.
+ * Ctrl-C, SIGTERM and the terminal's end, counted, and a descriptor that becomes readable with
+ * them.
  */
 #pragma once
 
 /* Takes the signals over; `descriptor` is an eventfd, or -1. */
 void mm_interrupt_begin(int descriptor);
 
-/* How often they have come. */
+/* How often they have come. SIGHUP, which a closing terminal sends more than once, counts as the
+ * first only. */
 int mm_interrupt_count(void);
 
 /* As it was before. */

@@ -184,11 +184,10 @@ int mm_preview_main(int argc, char **argv)
     }
     if (verbose)
         mb_log_set_level(MB_LOG_VERBOSE);
-    campaign = mm_campaign_open(argv[1], argv[2], &options.campaign, &error);
+    campaign = mm_campaign_open_operands(argv + 1, &options.campaign, &error);
     if (campaign == NULL) {
         status = mb_log_fail(error);
     } else {
-        mm_campaign_warn(campaign);
         status = options.all || (options.out != NULL && options.row == 0)
                      ? preview_all(campaign, &options)
                      : preview_one(campaign, &options);

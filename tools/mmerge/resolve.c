@@ -5,11 +5,13 @@
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/option.h>
+#include <mailbatch/base/text.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TOOL            "mmerge resolve"
 #define LINE_MAX_LENGTH 4096
+#define NAMES_SHOWN     10
 
 typedef struct {
     uint64_t names, entries, unknown;
@@ -33,7 +35,10 @@ static bool resolve_lines(MmLedger *ledger, FILE *file, const char *path, bool s
             strlen(name) > LINE_MAX_LENGTH || mm_ledger_resolve(ledger, name, sent, now, &n, error);
         resolved->names++;
         resolved->entries += n;
-        resolved->unknown += n == 0;
+        if (good && n == 0 && resolved->unknown++ < NAMES_SHOWN) {
+            g_autofree char *shown = mb_text_printable(name, strlen(name));
+            mb_log_warning("%s: not in doubt, left as it is", shown);
+        }
     }
     if (good && ferror(file)) {
         mb_file_set_error(error, path, "cannot be read", errno);
@@ -59,15 +64,28 @@ static bool resolve(MmLedger *ledger, const char *path, bool sent, Resolved *res
     return good;
 }
 
+/* Looks before it opens for writing, so that nothing is made beside a file that is no ledger. */
+static MmLedger *open_ledger(const char *path, GError **error)
+{
+    MmLedger *looked_at = mm_ledger_open_to_read(path, error);
+
+    if (looked_at == NULL)
+        return NULL;
+    mm_ledger_free(looked_at);
+    return mm_ledger_open_existing(path, error);
+}
+
 static int run(const char *ledger_path, const char *sent, const char *unsent)
 {
     g_autoptr(GError) error = NULL;
-    MmLedger *ledger = mm_ledger_open_existing(ledger_path, &error);
+    MmLedger *ledger = open_ledger(ledger_path, &error);
     Resolved resolved = {0};
     MmLedgerCounts counts = {0};
 
-    if (ledger == NULL)
+    if (ledger == NULL) {
+        mm_suggest_ledger(ledger_path, error);
         return mb_log_fail(error);
+    }
     if ((sent != NULL && !resolve(ledger, sent, true, &resolved, &error)) ||
         (unsent != NULL && !resolve(ledger, unsent, false, &resolved, &error)) ||
         !mm_ledger_flush(ledger, &error) || !mm_ledger_count(ledger, &counts, &error)) {

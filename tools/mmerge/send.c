@@ -2,10 +2,12 @@
 #include "dispatch.h"
 #include "intake.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/progress.h>
 #include <mailbatch/base/text.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,16 +103,13 @@ static bool open_ledger(Send *send, GError **error)
     return !options->resend || mm_ledger_release_doubtful(send->ledger, &doubtful, error);
 }
 
-static bool open_all(Send *send, const char *template_path, const char *csv_path, GError **error)
+static bool open_all(Send *send, char *const *operands, GError **error)
 {
     const MmSendOptions *options = send->options;
 
     send->summary = mm_summary_new();
-    send->campaign = mm_campaign_open(template_path, csv_path, &options->campaign, error);
-    if (send->campaign == NULL)
-        return false;
-    mm_campaign_warn(send->campaign);
-    if (!open_server(send, error))
+    send->campaign = mm_campaign_open_operands(operands, &options->campaign, error);
+    if (send->campaign == NULL || !open_server(send, error))
         return false;
     if (options->redirect_to != NULL) {
         MmIntakeOptions intake = {.limit = (guint64)options->limit};
@@ -118,7 +117,7 @@ static bool open_all(Send *send, const char *template_path, const char *csv_path
         return send->trial != NULL;
     }
     send->ledger_path = options->ledger != NULL ? g_strdup(options->ledger)
-                                                : g_strconcat(csv_path, ".mmerge.db", NULL);
+                                                : g_strconcat(operands[1], ".mmerge.db", NULL);
     send->name = options->campaign_name != NULL ? g_strdup(options->campaign_name)
                                                 : mm_campaign_default_name(send->campaign);
     return open_ledger(send, error);
@@ -187,9 +186,10 @@ static MmRunEnd run(Send *send, MmLedgerCounts *counts, GError **error)
     }
     if (!mm_ledger_count(send->ledger, counts, error))
         return MM_RUN_STOPPED;
-    dispatch.total = unsent(counts);
-    if (dispatch.total == 0)
+    if (unsent(counts) == 0)
         return MM_RUN_OVER;
+    /* How many recipients the next rows have is not known. */
+    dispatch.total = send->options->limit == 0 ? unsent(counts) : 0;
     end = mm_dispatch(&dispatch, error);
     if (!mm_ledger_flush(send->ledger, *error == NULL ? error : NULL) ||
         !mm_ledger_count(send->ledger, counts, *error == NULL ? error : NULL))
@@ -197,29 +197,64 @@ static MmRunEnd run(Send *send, MmLedgerCounts *counts, GError **error)
     return end;
 }
 
-static int report(const Send *send, const MmLedgerCounts *counts, const GError *error,
-                  const char *command, double seconds)
+/* As it was typed: who gave a path has it not in PATH. */
+static char *program_name(void)
+{
+    GString *name = g_string_new(NULL);
+
+    mm_summary_append_quoted(
+        name, strchr(program_invocation_name, '/') != NULL ? program_invocation_name : "mmerge");
+    return g_string_free(name, FALSE);
+}
+
+/* Where the password that was refused came from. */
+static void explain_login(const Send *send, GError *error)
+{
+    const MbAccount *account = send->options->account;
+    g_autofree char *message = error->message;
+
+    if (account->password_file != NULL)
+        error->message = g_strdup_printf("%s (the password is the first line of %s)", message,
+                                         account->password_file);
+    else if (account->passwordeval != NULL)
+        error->message = g_strdup_printf("%s (the password is what this prints: %s)", message,
+                                         account->passwordeval);
+    else
+        error->message = g_strdup(message);
+}
+
+static int report(const Send *send, const MmLedgerCounts *counts, GError *error,
+                  const char *arguments, double seconds)
 {
     bool trial = send->trial != NULL;
-    MmReport told = {
+    g_autofree char *program = program_name();
+    g_autofree char *go_on = g_strdup_printf("%s send%s", program, arguments);
+    bool written = true;
+    MmReport told;
+
+    if (error != NULL && mb_exit_of(error) == MB_EXIT_LOGIN)
+        explain_login(send, error);
+    told = (MmReport){
         .campaign = send->name,
         .ledger = send->ledger_path,
         .counts = trial ? NULL : counts,
+        .program = program,
         .stopped = error != NULL ? error->message : NULL,
-        .go_on = !trial && unsent(counts) > 0 ? command : NULL,
+        .go_on = !trial && unsent(counts) > 0 ? go_on : NULL,
         .seconds = seconds,
         .exit_code = exit_code(send, counts, error),
     };
-
     if (error != NULL)
         mb_log_error("%s", error->message);
     /* A run that never got to its first message has said all there is to say. */
     if (error == NULL || mm_summary_done(send->summary) > 0 || send->options->json)
-        mm_summary_print(send->summary, &told, send->options->json);
-    return told.exit_code;
+        written = mm_summary_print(send->summary, &told, send->options->json);
+    if (!written)
+        mb_log_error("standard output: cannot be written");
+    return written || told.exit_code != MB_EXIT_OK ? told.exit_code : MB_EXIT_IO;
 }
 
-static int send_campaign(const MmSendOptions *options, char **operands, const char *command)
+static int send_campaign(const MmSendOptions *options, char **operands, const char *arguments)
 {
     Send send = {.options = options};
     g_autoptr(GError) error = NULL;
@@ -228,14 +263,14 @@ static int send_campaign(const MmSendOptions *options, char **operands, const ch
     MmRunEnd end;
     int status;
 
-    if (!open_all(&send, operands[0], operands[1], &error)) {
+    if (!open_all(&send, operands, &error)) {
         close_all(&send);
         return mb_log_fail(error);
     }
     end = run(&send, &counts, &error);
     if (end != MM_RUN_KILLED && send.ledger != NULL)
         mm_ledger_close(g_steal_pointer(&send.ledger), now_s(), error == NULL ? &error : NULL);
-    status = report(&send, &counts, error, command,
+    status = report(&send, &counts, error, arguments,
                     (double)(g_get_monotonic_time() - begin) / G_USEC_PER_SEC);
     if (end == MM_RUN_KILLED)
         _exit(status); /* the senders are still at it: nothing they use may go away under them */
@@ -243,11 +278,11 @@ static int send_campaign(const MmSendOptions *options, char **operands, const ch
     return status;
 }
 
-/* The command that goes on. That those in doubt are sent again was said once, and is not said for
- * those of the next time. */
-static char *command_line(int argc, char **argv)
+/* The arguments of the command that goes on. That those in doubt are sent again was said once, and
+ * is not said for those of the next time. */
+static char *quote_arguments(int argc, char **argv)
 {
-    GString *line = g_string_new("mmerge send");
+    GString *line = g_string_new(NULL);
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--in-doubt") == 0 && i + 1 < argc) {
@@ -265,7 +300,7 @@ static char *command_line(int argc, char **argv)
 int mm_send_main(int argc, char **argv)
 {
     g_auto(MmSendOptions) options = {0};
-    g_autofree char *command = command_line(argc, argv);
+    g_autofree char *arguments = quote_arguments(argc, argv);
     MbParsed parsed = mm_send_options_parse(&options, &argc, &argv);
 
     if (parsed != MB_PARSED_RUN)
@@ -276,5 +311,7 @@ int mm_send_main(int argc, char **argv)
     } else if (options.verbose) {
         mb_log_set_level(MB_LOG_VERBOSE);
     }
-    return send_campaign(&options, argv + 1, command);
+    /* A reader of the report who goes away does not end what is in flight. */
+    signal(SIGPIPE, SIG_IGN);
+    return send_campaign(&options, argv + 1, arguments);
 }

@@ -215,6 +215,16 @@ static bool print_csv(MmLedger *ledger, const MmState *state, const StatusOption
     return false;
 }
 
+void mm_suggest_ledger(const char *path, GError *error)
+{
+    g_autofree char *ledger = g_strconcat(path, ".mmerge.db", NULL);
+    g_autofree char *message = error->message;
+
+    error->message = g_file_test(ledger, G_FILE_TEST_IS_REGULAR)
+                         ? g_strdup_printf("%s: the ledger is %s", message, ledger)
+                         : g_steal_pointer(&message);
+}
+
 /* --- the command -------------------------------------------------------------------------- */
 
 static int status(const char *path, const StatusOptions *options, const MmState *state)
@@ -230,6 +240,8 @@ static int status(const char *path, const StatusOptions *options, const MmState 
         good = mm_ledger_each(ledger, state, print_json_entry, line, &error);
     else if (good)
         good = print_text(ledger, state, &error);
+    if (ledger == NULL)
+        mm_suggest_ledger(path, error);
     if (!good)
         return mb_log_fail(error);
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -261,7 +273,10 @@ int mm_status_main(int argc, char **argv)
     if (parsed != MB_PARSED_RUN)
         return parsed == MB_PARSED_DONE ? MB_EXIT_OK : MB_EXIT_USAGE;
     if (options.state != NULL && !mm_state_from_name(options.state, &state))
-        return mb_option_usage(TOOL, "--state %s: there is no such state", options.state);
+        return mb_option_usage(TOOL,
+                               "--state %s: there is no such state: it is one of sent, refused, "
+                               "deferred, in-doubt, pending, invalid, suppressed",
+                               options.state);
     if (options.json && options.csv)
         return mb_option_usage(TOOL, "--json and --csv: say one of them");
     return status(argv[1], &options, options.state != NULL ? &state : NULL);

@@ -148,7 +148,6 @@ static void print_counts(const MmReport *report)
     static const MmState states[] = {MM_SENT,    MM_REFUSED, MM_DEFERRED,  MM_IN_DOUBT,
                                      MM_PENDING, MM_INVALID, MM_SUPPRESSED};
     g_autofree char *campaign = mb_text_printable(report->campaign, strlen(report->campaign));
-    g_autoptr(GString) ledger = g_string_new(NULL);
 
     printf("campaign %s:", campaign);
     for (size_t i = 0; i < G_N_ELEMENTS(states); i++)
@@ -156,11 +155,28 @@ static void print_counts(const MmReport *report)
             printf("%s %" G_GUINT64_FORMAT " %s", i > 0 ? "," : "",
                    report->counts->entries[states[i]], mm_state_name(states[i]));
     putchar('\n');
-    if (report->counts->entries[MM_IN_DOUBT] == 0)
-        return;
+}
+
+/* The commands that tell more, ready to be pasted. */
+static void print_next(const MmReport *report)
+{
+    const uint64_t *entries = report->counts->entries;
+    g_autoptr(GString) ledger = g_string_new(NULL);
+
     mm_summary_append_quoted(ledger, report->ledger);
-    printf("in doubt: whether they arrived only the server knows; see `mmerge status "
-           "--state in-doubt %s`,\n  then settle them with `mmerge resolve`\n",
+    if (entries[MM_REFUSED] > 0)
+        printf("who was refused: %s status --state refused %s\n", report->program, ledger->str);
+    if (entries[MM_INVALID] > 0)
+        printf("which rows were left out: %s status --state invalid %s\n", report->program,
+               ledger->str);
+    if (entries[MM_IN_DOUBT] == 0)
+        return;
+    printf("in doubt, for only the server knows whether they arrived: they are not sent again by "
+           "themselves\n"
+           "  who they are:             %s status --state in-doubt %s\n"
+           "  those in FILE arrived:    %s resolve --sent FILE %s\n"
+           "  those in FILE did not:    %s resolve --unsent FILE %s\n",
+           report->program, ledger->str, report->program, ledger->str, report->program,
            ledger->str);
 }
 
@@ -177,10 +193,13 @@ static void print_text(const MmSummary *summary, const MmReport *report)
     else
         printf("this run: %" G_GUINT64_FORMAT " sent in %.1f s", sent, report->seconds);
     if (report->seconds >= 1 && sent > 0)
-        printf(" (%.0f/s)", (double)sent / report->seconds);
+        printf((double)sent / report->seconds < 10 ? " (%.1f/s)" : " (%.0f/s)",
+               (double)sent / report->seconds);
     putchar('\n');
-    if (report->counts != NULL)
+    if (report->counts != NULL) {
         print_counts(report);
+        print_next(report);
+    }
     if (report->stopped != NULL)
         printf("stopped: %s\n", report->stopped);
     if (report->go_on != NULL)
@@ -221,11 +240,11 @@ static void print_json(const MmSummary *summary, const MmReport *report)
     printf("%s\n", out->str);
 }
 
-void mm_summary_print(const MmSummary *summary, const MmReport *report, bool json)
+bool mm_summary_print(const MmSummary *summary, const MmReport *report, bool json)
 {
     if (json)
         print_json(summary, report);
     else
         print_text(summary, report);
-    fflush(stdout);
+    return fflush(stdout) == 0 && !ferror(stdout);
 }

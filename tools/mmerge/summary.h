@@ -28,14 +28,15 @@ typedef struct {
     const char *campaign;         /* NULL: a trial */
     const MmLedgerCounts *counts; /* what the ledger holds now; NULL: a trial */
     const char *stopped;          /* why it ended early, or NULL */
+    const char *program;          /* what to type for mmerge, quoted */
     const char *go_on;            /* the command that goes on, or NULL: nothing is left */
     const char *ledger;           /* its path, for what can be looked up there */
     double seconds;
     int exit_code;
 } MmReport;
 
-/* On stdout, for people or as JSON lines. */
-void mm_summary_print(const MmSummary *summary, const MmReport *report, bool json);
+/* On stdout, for people or as JSON lines. False when it could not be written. */
+bool mm_summary_print(const MmSummary *summary, const MmReport *report, bool json);
 
 /* `word` as a shell takes it. */
 void mm_summary_append_quoted(GString *line, const char *word);
