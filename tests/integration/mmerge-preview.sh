@@ -187,7 +187,8 @@ for number, own in ((2, b"GIF89a-one"), (3, b"GIF89a-two")):
         assert "&lt;b&gt;&amp;&quot;" in source and "<b>&\"" not in source
         assert "?x=%3Cb%3E%26%22" in source
         assert mail["Subject"] == '<b>&"'
-        assert plain.get_content().startswith('Nr 1 <b>&" Logo there <https://example.org/?x='), plain.get_content()
+        assert plain.get_content().startswith('Nr 1 <b>&" Logo there [1]'), plain.get_content()
+        assert '\n[1] https://example.org/?x=%3Cb%3E%26%22' in plain.get_content(), plain.get_content()
 PYTHON
 
 case_begin "constant text, --set, --from, --attach, and nothing but an attachment's levels"
