@@ -1,7 +1,9 @@
 #include "facts.h"
 
 #include "names.h"
+#include "partials.h"
 
+#include <mailbatch/base/text.h>
 #include <mailbatch/mime/filename.h>
 #include <mailbatch/mime/words.h>
 #include <string.h>
@@ -195,6 +197,39 @@ static void compare_kinds(MpFacts *facts, MbTree *tree, uint32_t part)
         report_contradiction(facts, tree, part, MB_DEFECT_TYPE_NOT_NAME, name, by_name);
 }
 
+/* message/external-body and message/partial: what is not here. */
+static void report_elsewhere(MpFacts *facts, MbTree *tree, uint32_t part)
+{
+    const char *type = mb_tree_type(tree, part);
+    const MbPart at = *mb_tree_part(tree, part);
+    g_autofree char *detail = NULL;
+    g_autofree char *shown = NULL;
+    unsigned code = MB_DEFECT_EXTERNAL_BODY;
+
+    if (strcmp(type, "message/external-body") == 0) {
+        const MbParam *access = mb_params_get(&facts->type, "access-type");
+
+        shown = access != NULL ? mb_text_printable(access->value, access->value_length)
+                               : g_strdup("not said");
+        detail = g_strdup_printf("access-type: %s", shown);
+    } else if (strcmp(type, "message/partial") == 0) {
+        const MbParam *id;
+        uint64_t number, total;
+        bool is_good = mp_partials_read(&facts->type, &id, &number, &total);
+
+        code = is_good ? MB_DEFECT_PARTIAL : MB_DEFECT_PARTIAL_BAD;
+        if (is_good && total > 0)
+            detail = g_strdup_printf("%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT, number, total);
+        else if (is_good)
+            detail = g_strdup_printf("%" G_GUINT64_FORMAT, number);
+    } else {
+        return;
+    }
+    mb_tree_add_defect(tree, code, part, at.space,
+                       mb_tree_field(tree, at.content_type)->offset,
+                       mb_tree_field(tree, at.content_type)->length, detail);
+}
+
 /* What the content is; the sample holds its beginning. */
 static void read_kind(MpFacts *facts, MbTree *tree, uint32_t part)
 {
@@ -226,6 +261,7 @@ void mp_facts_read(MpFacts *facts, MbTree *tree, uint32_t part)
     mp_facts_read_fields(facts, tree, part);
     mp_names_check(tree, part, &facts->disposition, facts->disposition_offset, &facts->type,
                    facts->type_offset, &facts->flaws);
+    report_elsewhere(facts, tree, part);
     g_byte_array_set_size(facts->sample, 0);
     if (at.first_child != MB_TREE_NONE || !at.has_ranges || at.kind == MB_PART_MULTIPART) {
         read_kind(facts, tree, part);

@@ -1,6 +1,7 @@
 #include "job.h"
 
 #include "named.h"
+#include "partials.h"
 
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/log.h>
@@ -22,6 +23,8 @@ MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned n
     worker->options = options;
     worker->walk = mp_walk_new(&options->limits);
     worker->printer = mp_printer_new(options);
+    if (options->views_gmime)
+        worker->views = mp_views_new();
     worker->printer->drain = worker_drain;
     worker->printer->drain_data = worker;
     if (extract != NULL)
@@ -35,6 +38,7 @@ void mp_worker_free(MpWorker *worker)
         return;
     mp_walk_free(worker->walk);
     mp_printer_free(worker->printer);
+    mp_views_free(worker->views);
     mp_extractor_free(worker->extractor);
     g_free(worker);
 }
@@ -264,6 +268,9 @@ static void do_item(MpWorker *worker, const MpEntry *entry)
         return;
     }
     message.number = entry->number;
+    if (worker->views != NULL)
+        mp_views_compare(worker->views, item, message.tree, &worker->options->limits);
+    message.views = worker->views;
     say_no_mail(job, &message);
     if (!has_part(worker, &message, entry->part))
         return;
@@ -271,6 +278,8 @@ static void do_item(MpWorker *worker, const MpEntry *entry)
         mp_named_write(job->output, &message, entry->part, worker->options->raw, &job->error);
     else
         printer->message(printer, &message, job->out);
+    if (worker->options->format != MP_FORMAT_SHAPE && !entry->is_content)
+        mp_partials_note(worker->options->partials, &message);
     account(&job->summary, message.tree);
     if (job->error == NULL && worker->extractor != NULL)
         mp_extract_message(worker->extractor, &message, entry->part, job->manifest, &job->error);

@@ -7,6 +7,7 @@
 #include "extract.h"
 #include "output.h"
 #include "print.h"
+#include "views.h"
 #include "walk.h"
 
 #include <glib.h>
@@ -56,6 +57,7 @@ typedef struct {
     const MpOptions *options;
     MpWalk *walk;
     MpPrinter *printer;
+    MpViews *views;         /* NULL: the scanner's only */
     MpExtractor *extractor; /* NULL: nothing is extracted */
     MpJob *job;             /* the present one */
 } MpWorker;

@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "partials.h"
+
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/progress.h>
 #include <mailbatch/base/text.h>
@@ -16,6 +18,7 @@ typedef struct {
     char *hash;
     char *headers;
     char *mbox;
+    char *views;
     char *threads;
     char *max_depth, *max_parts, *max_headers, *max_size, *max_ratio;
     gboolean raw, text, json, quiet, verbose;
@@ -25,7 +28,7 @@ static void typed_clear(Typed *typed)
 {
     char *all[] = {typed->format,   typed->only,      typed->hash,      typed->headers,
                    typed->mbox,     typed->max_depth, typed->max_parts, typed->max_headers,
-                   typed->max_size, typed->max_ratio, typed->threads};
+                   typed->max_size, typed->max_ratio, typed->threads,   typed->views};
 
     for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
         g_free(all[i]);
@@ -142,6 +145,25 @@ static bool read_mbox(const Typed *typed, MbSourceOptions *source)
     return false;
 }
 
+/* The scanner's view is always among them: the others are compared with it. */
+static bool read_views(const Typed *typed, MpOptions *options)
+{
+    g_auto(GStrv) names = NULL;
+
+    if (typed->views == NULL)
+        return true;
+    names = g_strsplit(typed->views, ",", -1);
+    for (char **name = names; *name != NULL; name++) {
+        if (strcmp(*name, "gmime") == 0) {
+            options->views_gmime = true;
+        } else if (strcmp(*name, "scan") != 0) {
+            mb_option_usage(TOOL, "--views %s: no such view: there are scan and gmime", *name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_all(const Typed *typed, MpOptions *options)
 {
     bool is_quiet = typed->quiet != FALSE;
@@ -153,8 +175,8 @@ static bool read_all(const Typed *typed, MpOptions *options)
                      &options->only_attachments) ||
         !read_choice("--headers", typed->headers, "main", "all", options->format == MP_FORMAT_JSON,
                      &options->all_headers) ||
-        !read_threads(typed, options) || !read_limits(typed, &options->limits) ||
-        !read_mbox(typed, &options->source))
+        !read_threads(typed, options) || !read_views(typed, options) ||
+        !read_limits(typed, &options->limits) || !read_mbox(typed, &options->source))
         return false;
     if (is_quiet && typed->verbose) {
         mb_option_usage(TOOL, "--quiet and --verbose exclude each other");
@@ -190,6 +212,8 @@ MbParsed mp_options_parse(int *argc, char ***argv, MpOptions *options)
         {"mbox", 0, 0, G_OPTION_ARG_STRING, &typed.mbox,
          "PATH is an mbox of that dialect (by its content)", "DIALECT"},
         {"jobs", 'j', 0, G_OPTION_ARG_STRING, &typed.threads, "threads (all cores)", "N"},
+        {"views", 0, 0, G_OPTION_ARG_STRING, &typed.views,
+         "parse with gmime too, and flag what differs (scan)", "scan,gmime"},
         {"max-depth", 0, 0, G_OPTION_ARG_STRING, &typed.max_depth, "levels of nesting (200)", "N"},
         {"max-parts", 0, 0, G_OPTION_ARG_STRING, &typed.max_parts, "parts of a message (100000)",
          "N"},
@@ -218,6 +242,7 @@ MbParsed mp_options_parse(int *argc, char ***argv, MpOptions *options)
         parsed = MB_PARSED_USAGE;
     if (parsed == MB_PARSED_RUN)
         options->paths = g_strdupv(*argv + 1);
+    options->partials = mp_partials_new();
     typed_clear(&typed);
     return parsed;
 }
@@ -227,5 +252,6 @@ void mp_options_clear(MpOptions *options)
     g_free(options->output);
     g_free(options->extract_to);
     g_strfreev(options->paths);
+    mp_partials_free(options->partials);
     *options = (MpOptions){0};
 }

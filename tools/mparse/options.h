@@ -18,6 +18,8 @@ typedef enum {
 
 #define MP_HASHES 3 /* one a MbDigestKind */
 
+typedef struct MpPartials MpPartials; /* partials.h */
+
 typedef struct {
     MpFormat format;
     bool format_was_given;
@@ -28,10 +30,12 @@ typedef struct {
     bool hash[MP_HASHES]; /* by MbDigestKind */
     bool all_headers;
     bool show_text;
+    bool views_gmime; /* --views: parse with GMime too */
     unsigned threads;
     MbLimits limits;
     MbSourceOptions source; /* `budget` is left NULL */
     char **paths;           /* NULL-terminated */
+    MpPartials *partials;   /* where all threads keep fragments of messages in mind */
 } MpOptions;
 
 /* Fills `options` from the command line and sets the log's level. What is not MB_PARSED_RUN was

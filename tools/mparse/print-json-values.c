@@ -4,6 +4,7 @@
 #include "names.h"
 #include "print-json.h"
 #include "values.h"
+#include "views.h"
 
 #include <mailbatch/mime/address.h>
 
@@ -142,4 +143,48 @@ void mp_json_kind(MpJson *json)
         mb_json_put_string(&json->json, "magic", facts->magic);
     if (facts->encrypted != MP_ENCRYPTED_NO)
         mb_json_put_string(&json->json, "encrypted", mp_encrypted_name(facts->encrypted));
+}
+
+void mp_json_views(MpJson *json)
+{
+    const MpViews *views = json->message->views;
+
+    if (views == NULL)
+        return;
+    mb_json_key(&json->json, "views");
+    mb_json_begin_array(&json->json);
+    mb_json_begin_map(&json->json);
+    mb_json_put_string(&json->json, "view", "gmime");
+    if (mp_views_error(views) == NULL)
+        mb_json_put_string(&json->json, "shape", mp_views_shape(views));
+    else
+        mb_json_put_string(&json->json, "error", mp_views_error(views));
+    mb_json_end_map(&json->json);
+    mb_json_end_array(&json->json);
+}
+
+void mp_json_partial(MpJson *json, GString *out, const MpPartialSet *set)
+{
+    mp_json_begin(json, out, "partial");
+    mp_json_raw(json, "id", set->id, set->id_length);
+    mb_json_key(&json->json, "total");
+    if (set->total > 0)
+        mb_json_unsigned(&json->json, set->total);
+    else
+        mb_json_null(&json->json);
+    mb_json_put_bool(&json->json, "complete", set->is_complete);
+    mb_json_key(&json->json, "fragments");
+    mb_json_begin_array(&json->json);
+    for (size_t i = 0; i < set->count; i++) {
+        const MpFragment *fragment = &set->fragments[i];
+
+        mb_json_begin_map(&json->json);
+        mb_json_put_unsigned(&json->json, "number", fragment->number);
+        mb_json_put_unsigned(&json->json, "message", fragment->message);
+        mb_json_put_string(&json->json, "address", fragment->address);
+        mb_json_end_map(&json->json);
+        mp_printer_drain(&json->printer, out);
+    }
+    mb_json_end_array(&json->json);
+    mp_json_end(json, out);
 }

@@ -199,7 +199,7 @@ static void put_limits(MpJson *json, guint limits)
     mb_json_end_array(&json->json);
 }
 
-static void begin(MpJson *json, GString *out, const char *record)
+void mp_json_begin(MpJson *json, GString *out, const char *record)
 {
     mb_json_init(&json->json, out);
     mb_json_begin_map(&json->json);
@@ -207,7 +207,7 @@ static void begin(MpJson *json, GString *out, const char *record)
     mb_json_put_string(&json->json, "record", record);
 }
 
-static void end(MpJson *json, GString *out)
+void mp_json_end(MpJson *json, GString *out)
 {
     mb_json_end_map(&json->json);
     g_string_append_c(out, '\n');
@@ -220,7 +220,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
 
     json->message = message;
     mp_values_check(message->tree);
-    begin(json, out, "message");
+    mp_json_begin(json, out, "message");
     mb_json_put_unsigned(&json->json, "n", message->number);
     put_source(json);
     put_message_hash(json);
@@ -228,39 +228,55 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     g_string_truncate(json->text, 0);
     mb_tree_shape(tree, json->text);
     mb_json_put_string(&json->json, "shape", json->text->str);
+    mp_json_views(json);
     mp_json_hops(json, 0);
     mp_json_fields(json, 0);
     mp_json_parts(json);
     put_spaces(json);
     put_defects(json);
     put_limits(json, mb_tree_limits_hit(tree));
-    end(json, out);
+    mp_json_end(json, out);
 }
 
 static void other(MpPrinter *printer, const MbItem *item, GString *out)
 {
     MpJson *json = (MpJson *)printer;
 
-    begin(json, out, "other");
+    mp_json_begin(json, out, "other");
     json->message = &(MpMessage){.item = item};
     put_source(json);
-    end(json, out);
+    mp_json_end(json, out);
 }
 
 static void failure(MpPrinter *printer, const char *text, GString *out)
 {
     MpJson *json = (MpJson *)printer;
 
-    begin(json, out, "failure");
+    mp_json_begin(json, out, "failure");
     mb_json_put_string(&json->json, "error", text);
-    end(json, out);
+    mp_json_end(json, out);
+}
+
+typedef struct {
+    MpJson *json;
+    GString *out;
+} Partials;
+
+static void partial(void *data, const MpPartialSet *set)
+{
+    const Partials *to = data;
+
+    mp_json_partial(to->json, to->out, set);
 }
 
 static void summary(MpPrinter *printer, const MpSummary *summary, GString *out)
 {
     MpJson *json = (MpJson *)printer;
+    Partials to = {json, out};
 
-    begin(json, out, "summary");
+    if (json->options->partials != NULL)
+        mp_partials_each(json->options->partials, partial, &to);
+    mp_json_begin(json, out, "summary");
     mb_json_put_unsigned(&json->json, "bytes_in", summary->bytes_in);
     mb_json_put_unsigned(&json->json, "messages", summary->messages);
     mb_json_put_unsigned(&json->json, "message_bytes", summary->message_bytes);
@@ -271,7 +287,7 @@ static void summary(MpPrinter *printer, const MpSummary *summary, GString *out)
     mb_json_put_unsigned(&json->json, "failures", summary->failures);
     mb_json_put_unsigned(&json->json, "defective", summary->defective);
     put_limits(json, summary->limits);
-    end(json, out);
+    mp_json_end(json, out);
 }
 
 static void json_free(MpPrinter *printer)

@@ -5,6 +5,7 @@
 
 #include "facts.h"
 #include "hops.h"
+#include "partials.h"
 #include "print.h"
 
 #include <mailbatch/base/json.h>
@@ -21,6 +22,10 @@ typedef struct {
     MbJson json;
     const MpMessage *message;
 } MpJson;
+
+/* A record from its first key to its line end. */
+void mp_json_begin(MpJson *json, GString *out, const char *record);
+void mp_json_end(MpJson *json, GString *out);
 
 /* Bytes as text; what is no UTF-8 goes out in base64 beside it. */
 void mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length);
@@ -42,6 +47,12 @@ void mp_json_hops(MpJson *json, uint32_t part);
 
 /* "addresses", when the field holds such: as a list, groups before their members. */
 void mp_json_addresses(MpJson *json, uint32_t field);
+
+/* "views": the shape that each other view has, or why it has none. */
+void mp_json_views(MpJson *json);
+
+/* A record of fragments of one message: those of a set. */
+void mp_json_partial(MpJson *json, GString *out, const MpPartialSet *set);
 
 /* "names", "magic", "encrypted": of the part whose facts were read. */
 void mp_json_names(MpJson *json);

@@ -3,6 +3,7 @@
  * Everything that comes from the mail goes through mb_text_append_printable().
  */
 #include "facts.h"
+#include "partials.h"
 #include "print.h"
 #include "values.h"
 
@@ -298,6 +299,33 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     put_parts(tree, message);
 }
 
+/* "partial message ID: 3 of 3: ADDRESS ADDRESS ADDRESS" */
+static void put_partial(void *data, const MpPartialSet *set)
+{
+    GString *out = data;
+
+    g_string_append(out, "\npartial message ");
+    mb_text_append_printable(out, set->id, set->id_length, VALUE_SHOWN);
+    g_string_append_printf(out, ": %zu of ", set->count);
+    if (set->total > 0)
+        g_string_append_printf(out, "%" G_GUINT64_FORMAT, set->total);
+    else
+        g_string_append_c(out, '?');
+    g_string_append_printf(out, " fragments, %s\n", set->is_complete ? "complete" : "not complete");
+    for (size_t i = 0; i < set->count; i++)
+        g_string_append_printf(out, "  %" G_GUINT64_FORMAT "  %s\n", set->fragments[i].number,
+                               set->fragments[i].address);
+}
+
+static void summary(MpPrinter *printer, const MpSummary *sums, GString *out)
+{
+    const Tree *tree = (const Tree *)printer;
+
+    (void)sums;
+    if (tree->options->partials != NULL)
+        mp_partials_each(tree->options->partials, put_partial, out);
+}
+
 static void tree_free(MpPrinter *printer)
 {
     Tree *tree = (Tree *)printer;
@@ -313,7 +341,7 @@ MpPrinter *mp_print_tree_new(const MpOptions *options)
 {
     Tree *tree = g_new0(Tree, 1);
 
-    tree->printer = (MpPrinter){.message = message, .free = tree_free};
+    tree->printer = (MpPrinter){.message = message, .summary = summary, .free = tree_free};
     tree->options = options;
     tree->facts = mp_facts_new(options->hash);
     tree->text = g_string_new(NULL);

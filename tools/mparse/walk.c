@@ -231,7 +231,7 @@ bool mp_walk_item(MpWalk *walk, MbSource *source, const MbItem *item, guint32 de
     mb_tree_clear(walk->tree);
     mb_budget_init(&walk->budget, walk->limits);
     walk->budget.depth = depth;
-    *message = (MpMessage){item, walk->tree, 1};
+    *message = (MpMessage){item, walk->tree, 1, NULL};
     set_filter(walk, item);
     if (item->bytes != NULL)
         scan_buffer(walk, item);

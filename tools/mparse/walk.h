@@ -17,10 +17,13 @@
 /* Decoded children are held in memory up to this size; larger ones stay closed and are reported. */
 #define MP_CHILD_MAX ((uint64_t)256 << 20)
 
+typedef struct MpViews MpViews; /* views.h */
+
 typedef struct {
     const MbItem *item; /* borrowed from the source */
     MbTree *tree;
-    uint64_t number; /* of the message in this run, from 1 on: the caller's business (1) */
+    uint64_t number;      /* of the message in this run, from 1 on: the caller's business (1) */
+    const MpViews *views; /* what other views there are, or NULL: the caller's business too */
 } MpMessage;
 
 typedef struct MpWalk MpWalk;
