@@ -10,6 +10,7 @@ struct MbStore {
     sqlite3 *db;
     char *path;
     bool wal;
+    bool writable;
     bool full_sync;         /* what PRAGMA synchronous is set to now */
     GHashTable *statements; /* SQL's pointer → MbStatement */
 };

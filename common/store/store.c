@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <mailbatch/base/file.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Another process that holds the lock for longer than this is told to the user. */
@@ -29,21 +31,54 @@ static MbErrorCode code_of(int result)
     }
 }
 
+/* What the kernel said last of the database's file or of its journal; 0: nothing. */
+static int last_errno(const MbStore *store)
+{
+    int saved = sqlite3_system_errno(store->db), of_file = 0, of_journal = 0;
+    sqlite3_file *journal = NULL;
+
+    if (saved != 0)
+        return saved;
+    sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_LAST_ERRNO, &of_file);
+    sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &journal);
+    if (journal != NULL && journal->pMethods != NULL)
+        journal->pMethods->xFileControl(journal, SQLITE_FCNTL_LAST_ERRNO, &of_journal);
+    return of_file != 0 ? of_file : of_journal;
+}
+
 void mb_store_set_error(const MbStore *store, GError **error)
 {
     int result = sqlite3_extended_errcode(store->db);
-    int saved_errno = sqlite3_system_errno(store->db);
+    int saved_errno = last_errno(store);
+    const char *problem = sqlite3_errmsg(store->db);
     MbErrorCode code = code_of(result);
 
-    if (code == MB_ERROR_TEMPORARY)
-        g_set_error(error, MB_STORE_ERROR, (gint)code, "%s: in use by another process",
-                    store->path);
-    else if (code == MB_ERROR_IO && saved_errno != 0)
-        g_set_error(error, MB_STORE_ERROR, (gint)code, "%s: %s: %s", store->path,
-                    sqlite3_errmsg(store->db), g_strerror(saved_errno));
+    switch (result & 0xFF) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: problem = "in use by another process"; break;
+    case SQLITE_READONLY: problem = "may not be written"; break;
+    case SQLITE_CANTOPEN:
+        problem = "cannot open it or a file beside it";
+        if (saved_errno == ENOENT) /* of a second try, to read only: it says nothing */
+            saved_errno = 0;
+        else if (saved_errno != 0)
+            code = mb_code_of_errno(saved_errno);
+        if (store->writable && code == MB_ERROR_NO_INPUT)
+            code = MB_ERROR_CANNOT_CREATE;
+        break;
+    case SQLITE_NOTADB: problem = "is no database of ours, or is damaged"; break;
+    case SQLITE_CORRUPT:
+        /* SQLite takes a read that failed for damage (SQLITE_IOERR_CORRUPTFS). */
+        problem = saved_errno == EIO ? "cannot read" : "is damaged: put a good copy in its place";
+        code = saved_errno == EIO ? MB_ERROR_IO : code;
+        break;
+    default: break;
+    }
+    if (saved_errno != 0 && (code == MB_ERROR_IO || (result & 0xFF) == SQLITE_CANTOPEN))
+        g_set_error(error, MB_STORE_ERROR, (gint)code, "%s: %s: %s", store->path, problem,
+                    g_strerror(saved_errno));
     else
-        g_set_error(error, MB_STORE_ERROR, (gint)code, "%s: %s", store->path,
-                    sqlite3_errmsg(store->db));
+        g_set_error(error, MB_STORE_ERROR, (gint)code, "%s: %s", store->path, problem);
 }
 
 static bool run(MbStore *store, const char *sql, GError **error)
@@ -105,6 +140,7 @@ static bool open_file(MbStore *store, MbStoreMode mode, GError **error)
     int flags = mode == MB_STORE_READ_ONLY ? SQLITE_OPEN_READONLY
                                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
+    store->writable = mode != MB_STORE_READ_ONLY;
     if (mode == MB_STORE_READ_ONLY && access(store->path, R_OK) != 0) {
         g_set_error(error, MB_STORE_ERROR, MB_ERROR_NO_INPUT, "%s: cannot read: %s", store->path,
                     g_strerror(errno));
@@ -145,9 +181,28 @@ static bool ask_for_wal(MbStore *store, GError **error)
     return true;
 }
 
+/* The write-ahead log wants shared memory between all who have the file open, which machines that
+ * share a folder do not have (https://www.sqlite.org/wal.html). */
+static bool is_on_network(const char *path)
+{
+    static const guint32 kinds[] = {
+        NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+        AFS_SUPER_MAGIC, CODA_SUPER_MAGIC, CEPH_SUPER_MAGIC, V9FS_MAGIC,
+    };
+    struct statfs status;
+
+    if (statfs(path, &status) != 0)
+        return false;
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if ((guint32)status.f_type == kinds[i])
+            return true;
+    return false;
+}
+
 static bool set_up_journal(MbStore *store, GError **error)
 {
-    if (!ask_for_wal(store, error))
+    if (is_on_network(store->path) ? !run(store, "PRAGMA journal_mode=DELETE", error)
+                                   : !ask_for_wal(store, error))
         return false;
     store->full_sync = true;
     /* What is sorted or undone goes to a temporary file when it is much: memory stays flat. */
