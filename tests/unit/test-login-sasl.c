@@ -59,6 +59,14 @@ static const ChoiceRow choice_rows[] = {
     {"PLAIN LOGIN", NULL, false, NULL},
     {"PLAIN LOGIN", "PLAIN", false, NULL},
     {"PLAIN SCRAM-SHA-1", NULL, false, "SCRAM-SHA-1"},
+    {"CRAM-MD5 PLAIN", NULL, true, "PLAIN"},
+    {"CRAM-MD5 PLAIN LOGIN", NULL, false, "CRAM-MD5"},
+    {"CRAM-MD5", NULL, true, "CRAM-MD5"},
+    {"XOAUTH2 OAUTHBEARER PLAIN", NULL, true, "PLAIN"},
+    {"XOAUTH2 OAUTHBEARER", NULL, true, NULL},
+    {"XOAUTH2 OAUTHBEARER PLAIN", "xoauth2", true, "XOAUTH2"},
+    {"XOAUTH2 OAUTHBEARER PLAIN", "OAUTHBEARER", true, "OAUTHBEARER"},
+    {"XOAUTH2 OAUTHBEARER PLAIN", "xoauth2", false, NULL},
 };
 
 START_TEST(the_strongest_that_is_allowed_is_chosen)
@@ -79,6 +87,86 @@ START_TEST(the_strongest_that_is_allowed_is_chosen)
 END_TEST
 
 /* --- dialogues --- */
+
+START_TEST(cram_md5_hides_the_password)
+{
+    /* RFC 2195, 2 with our user and password. */
+    g_autoptr(MbSasl) sasl = start("CRAM-MD5", false, "CRAM-MD5", NULL);
+    g_autofree char *challenge = encode("<1896.697170952@postoffice.reston.mci.net>");
+    g_autofree char *line = mb_sasl_begin(sasl, 512, NULL);
+    g_autofree char *response = mb_sasl_step(sasl, challenge, NULL);
+    g_autofree char *text = decode(response);
+
+    ck_assert_str_eq(line, "AUTH CRAM-MD5");
+    ck_assert_str_eq(text, "user 266f82bb2d1ace6729d2c573e4e004c6");
+    ck_assert(mb_sasl_is_done(sasl));
+}
+END_TEST
+
+static const struct {
+    const char *mechanism, *user, *response, *end;
+} tokens[] = {
+    {"XOAUTH2", "a@b.example", "user=a@b.example\001auth=Bearer tok.en=\001\001", ""},
+    {"OAUTHBEARER", "a@b.example",
+     "n,a=a@b.example,\001host=mail.example\001auth=Bearer tok.en=\001\001", "AQ=="},
+    {"OAUTHBEARER", "a,b=c", "n,a=a=2Cb=3Dc,\001host=mail.example\001auth=Bearer tok.en=\001\001",
+     "AQ=="},
+};
+
+static MbSasl *start_token(const char *mechanism, const char *user, const char *token)
+{
+    const char *const offered[] = {mechanism, NULL};
+
+    return mb_sasl_new(&(MbSaslOptions){.user = user,
+                                        .password = token,
+                                        .mechanism = mechanism,
+                                        .service = "smtp",
+                                        .host = "mail.example",
+                                        .secure = true},
+                       offered, NULL);
+}
+
+START_TEST(a_token_is_one_response_and_its_refusal_is_answered)
+{
+    g_autoptr(MbSasl) sasl = start_token(tokens[_i].mechanism, tokens[_i].user, "tok.en=");
+    g_autofree char *want = encode(tokens[_i].response);
+    g_autofree char *response = mb_sasl_step(sasl, NULL, NULL);
+    g_autofree char *refusal = encode("{\"status\":\"401\"}\033");
+    g_autofree char *end = NULL;
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_str_eq(response, want);
+    ck_assert(mb_sasl_is_done(sasl));
+    ck_assert_ptr_null(mb_sasl_refusal(sasl));
+    end = mb_sasl_step(sasl, refusal, NULL);
+    ck_assert_str_eq(end, tokens[_i].end);
+    ck_assert(g_str_has_prefix(mb_sasl_refusal(sasl), "{\"status\":\"401\"}"));
+    ck_assert_ptr_null(strchr(mb_sasl_refusal(sasl), '\033'));
+    ck_assert_ptr_null(mb_sasl_step(sasl, refusal, &error));
+    ck_assert(g_error_matches(error, MB_LOGIN_ERROR, MB_ERROR_PROTOCOL));
+}
+END_TEST
+
+START_TEST(a_long_token_waits_for_the_server)
+{
+    g_autofree char *token = g_strnfill(16384, 't');
+    g_autoptr(MbSasl) sasl = start_token("XOAUTH2", "u", token);
+    g_autofree char *line = mb_sasl_begin(sasl, 12288, NULL);
+    g_autofree char *response = mb_sasl_step(sasl, "", NULL);
+    g_autofree char *text = decode(response);
+
+    ck_assert_str_eq(line, "AUTH XOAUTH2");
+    ck_assert_uint_eq(strlen(text), 16384 + strlen("user=u|auth=Bearer ||"));
+    ck_assert_ptr_null(mb_sasl_refusal(sasl));
+}
+END_TEST
+
+START_TEST(a_token_cannot_end_its_field)
+{
+    ck_assert_ptr_null(start_token("XOAUTH2", "u\001auth=Bearer x", "t"));
+    ck_assert_ptr_null(start_token("XOAUTH2", "u", "t\001x"));
+}
+END_TEST
 
 START_TEST(plain_is_one_response)
 {
@@ -328,6 +416,11 @@ int main(void)
     tcase_add_loop_test(tcase, the_strongest_that_is_allowed_is_chosen, 0,
                         G_N_ELEMENTS(choice_rows));
     tcase_add_test(tcase, plain_is_one_response);
+    tcase_add_test(tcase, cram_md5_hides_the_password);
+    tcase_add_loop_test(tcase, a_token_is_one_response_and_its_refusal_is_answered, 0,
+                        G_N_ELEMENTS(tokens));
+    tcase_add_test(tcase, a_long_token_waits_for_the_server);
+    tcase_add_test(tcase, a_token_cannot_end_its_field);
     tcase_add_test(tcase, a_first_response_goes_with_the_command_where_it_fits);
     tcase_add_test(tcase, plain_answers_an_empty_challenge_too);
     tcase_add_test(tcase, login_answers_two_prompts);

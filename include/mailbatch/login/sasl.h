@@ -1,5 +1,7 @@
 /*
- * SASL, the client's side: which mechanism, and its exchange (RFC 4422), on gsasl.
+ * SASL, the client's side: which mechanism, and its exchange (RFC 4422). On gsasl, apart from the
+ * two that gsasl does not know: OAUTHBEARER (RFC 7628) and XOAUTH2, its older form, for both of
+ * which the password is an access token.
  */
 #pragma once
 
@@ -20,9 +22,9 @@ typedef struct {
     bool secure; /* TLS, or the user's word that clear is fine: PLAIN and LOGIN are allowed */
 } MbSaslOptions;
 
-/* Chooses among `offered` (NULL-ended names): SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN in that
- * order, unless one is named. None that fits is MB_LOGIN_ERROR with MB_ERROR_LOGIN and names what
- * was offered. */
+/* Chooses among `offered` (NULL-ended names): SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN, CRAM-MD5 in
+ * that order, unless one is named; OAUTHBEARER and XOAUTH2 only when named. None that fits is
+ * MB_LOGIN_ERROR with MB_ERROR_LOGIN and names what was offered. */
 MbSasl *mb_sasl_new(const MbSaslOptions *options, const char *const *offered, GError **error);
 void mb_sasl_free(MbSasl *sasl);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbSasl, mb_sasl_free)
@@ -43,6 +45,10 @@ char *mb_sasl_begin(MbSasl *sasl, size_t max, GError **error);
  * caller gives it to mb_wipe_free(). A challenge that is no base64 or makes no sense is
  * MB_ERROR_PROTOCOL; the caller then sends "*". At most 16 steps. */
 char *mb_sasl_step(MbSasl *sasl, const char *challenge, GError **error);
+
+/* What the server said of a token when it refused it, printable; NULL: nothing, or no token.
+ * Borrowed. */
+const char *mb_sasl_refusal(const MbSasl *sasl);
 
 /* Whether the exchange is complete from the client's side. With SCRAM that includes the server's
  * proof that it knows the password too: a server that reports success earlier has not proven it. */
