@@ -163,7 +163,9 @@ expect_equal "DELEs of kept" 0 "$(grep -c ' ua DELE' "$T/server.log" || true)"
 expect_equal "DELEs of gone" 5 "$(grep -c ' ub DELE' "$T/server.log" || true)"
 expect_equal "DELEs of later" 0 "$(grep -c ' uc DELE' "$T/server.log" || true)"
 left=$(grep -c 'popdump: small: .*left on the server' "$T/err")
-[ "$left" -ge 1 ] && [ "$left" -le 4 ] || fail "$left messages left"
+if [ "$left" -lt 1 ] || [ "$left" -gt 4 ]; then
+    fail "$left messages left"
+fi
 archived small $((5 - left))
 fetch 0 --account later --delete
 expect_equal "DELEs of later" 5 "$(grep -c ' uc DELE' "$T/server.log" || true)"
@@ -206,3 +208,30 @@ for words in "--server pop3s://u@h --account a" "--server pop3s://u@h --all" "--
     expect_exit 64 "$popdump" fetch $words "$T/none"
 done
 expect_missing "$T/none"
+
+# ---- the sample ----
+
+sample=$MB_SOURCE/samples/systemd
+
+case_begin "the systemd sample does what it says"
+start_box '{"count": 3}'
+mkdir -p "$T/credentials" "$T/unit"
+echo pw >"$T/credentials/anna.password"
+sed -e "s/^host .*/host 127.0.0.1/" -e "s/^tls on/tls off\nport $PORT/" "$sample/accounts" >"$T/sample"
+sed -n 's/^ExecStart=//p' "$sample/popdump.service" |
+    sed -e "s|/usr/local/bin/popdump|$popdump|" -e "s|/etc/popdump/accounts|$T/sample|" \
+        -e "s|/var/lib/popdump|$T/backup|" >"$T/command"
+expect_exit 0 env -i CREDENTIALS_DIRECTORY="$T/credentials" HOME=/nonexistent PATH="$PATH" \
+    LSAN_OPTIONS="${LSAN_OPTIONS:-}" ASAN_OPTIONS="${ASAN_OPTIONS:-}" sh "$T/command"
+archived anna 3
+stop_background "$BOX_PID"
+
+if command -v systemd-analyze >/dev/null; then
+    case_begin "systemd takes the sample"
+    cp "$sample/popdump.timer" "$T/unit"
+    sed "s|/usr/local/bin/popdump|$popdump|" "$sample/popdump.service" >"$T/unit/popdump.service"
+    expect_exit 0 systemd-analyze verify --man=no "$T/unit/popdump.service" "$T/unit/popdump.timer"
+    expect_equal "its words" "" "$(cat "$T/err")"
+else
+    skip "systemd takes the sample" "needs the program systemd-analyze"
+fi
