@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The samples: what a newcomer copies from works, and what it shows arrives.
+. "$(dirname "$0")/../support/lib.sh"
+
+case_begin "invoices: the script runs"
+expect_exit 0 "$MB_SOURCE/samples/invoices/try.sh" "$T/invoices"
+expect_equal "words on stderr" "" "$(cat "$T/err")"
+expect_line "4 rows: 4 good (12 recipients, " "$T/out"
+expect_line "campaign template-invoices: 6 sent, 6 pending" "$T/out"
+expect_line "campaign template-invoices: 12 sent" "$T/out"
+
+case_begin "invoices: the trial leaves the ledger alone, and each row went out once"
+expect_equal "recipients of the messages" "1 3 3 3 3" "$("$MB_PYTHON" -c '
+import json, sys
+print(*[len(json.loads(line)["recipients"]) for line in open(sys.argv[1])])' \
+    "$T/invoices/mailsink/envelopes.jsonl")"
+
+case_run "invoices: file, amounts, Cc and Bcc of each row" "$MB_PYTHON" - "$T/invoices/mailsink" \
+    "$MB_SOURCE/samples/invoices" <<'PYTHON'
+import csv, email, email.policy, glob, json, sys
+
+sink, sample = sys.argv[1:]
+rows = {row["number"]: row for row in csv.DictReader(open(sample + "/invoices.csv"), delimiter=";")}
+amounts = {"2026-0107": "1.213,80", "2026-0108": "90,42", "2026-0091": "1.234.567,89", "2026-0109": "357,00"}
+envelopes = [json.loads(line) for line in open(sink + "/envelopes.jsonl")]
+seen = []
+for path, envelope in list(zip(sorted(glob.glob(sink + "/new/*.eml")), envelopes))[1:]:
+    data = open(path, "rb").read()
+    mail = email.message_from_bytes(data, policy=email.policy.default)
+    files = {part.get_filename(): part.get_payload(decode=True) for part in mail.iter_attachments()}
+    number = next(name for name in files if name.endswith(".pdf"))[:-4]
+    row = rows[number]
+    seen.append(number)
+    assert files[number + ".pdf"] == open(f"{sample}/pdf/{number}.pdf", "rb").read(), number
+    assert ("terms.txt" in files) == (row["reminder"] == "yes"), files.keys()
+    assert mail["Subject"] == f"Invoice {number} for {row['company']}: {amounts[number]} €", mail["Subject"]
+    assert amounts[number] + " €" in mail.get_body().get_content()
+    assert mail["Cc"].addresses[0].addr_spec == row["manager_email"], mail["Cc"]
+    assert mail["Bcc"] is None and b"invoices@archive" not in data
+    assert envelope["sender"] == "bounces@green-street.example"
+    assert envelope["recipients"] == [row["email"], row["manager_email"],
+                                      "invoices@archive.green-street.example"], envelope
+assert sorted(seen) == sorted(rows), seen
+PYTHON
+
+case_begin "newsletter: check finds nothing wrong, and says what stands out"
+cd "$MB_SOURCE/samples/newsletter"
+expect_exit 0 "$MB_BIN/mmerge" check template.txt people.csv
+expect_equal "words on stderr" "" "$(cat "$T/err")"
+expect_line "most empty values: row 2 (copy_to)" "$T/out"
+expect_line "149 B  opening-hours.csv, with 6 messages" "$T/out"
+expect_line "letters beyond ASCII: rows " "$T/out"
