@@ -1,9 +1,32 @@
 #!/usr/bin/env bash
-# 5,000 rows against Postfix's smtp-sink, ended three times by SIGKILL at random points and started again: sent and in
-# doubt are all rows, nobody is mailed twice, a kill leaves at most one in doubt; once the server's side has settled
-# those, each has its mail exactly once. MB_SCALE=0.1 tries it with a tenth of the rows.
+# Campaigns ended by SIGKILL at random points and started again: sent and in doubt are all rows, nobody is mailed twice,
+# a kill leaves no more in doubt than were handed over and unanswered; once the server's side has settled those, each
+# has its mail exactly once. First against mailsink with DATA and with BDAT, on one connection and on several; then
+# 5,000 rows against Postfix's smtp-sink. `mmerge-kill.sh full [SEED]` has 10,000 rows and 100 kills each (minutes);
+# MB_SCALE=0.1 takes a tenth of the rows of the last.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/servers.sh"
+
+# table DIALOGUE CONNECTIONS: the kills are spread over the preflight, the start, the run, its end and resuming.
+table()
+{
+    local name="killed: $1, $2 connections" size=(--rows 800 --kills 12)
+
+    [ -z "$full" ] || size=(--rows 10000 --kills 100)
+    case_begin "$name"
+    expect_exit 0 "$MB_PYTHON" "$MB_SOURCE/tests/support/endure.py" kill "$T/kill-$1-$2" "${size[@]}" \
+        --seed "$seed" --dialogue "$1" --connections "$2" --delay 5
+    cat "$T/out"
+    statement M-27
+}
+
+full=
+[ "${1:-}" != full ] || full=1
+seed=${2:-$RANDOM}
+for dialogue in DATA BDAT; do
+    table "$dialogue" 1
+    table "$dialogue" 4
+done
 
 rows=$(awk "BEGIN { print int(5000 * ${MB_SCALE:-1}) }")
 kills=3
