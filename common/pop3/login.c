@@ -101,15 +101,17 @@ static void login_refused(MbPop3Session *session, const MbPop3Reply *reply)
 {
     g_autofree char *text = mb_text_printable(reply->text, strlen(reply->text));
     MbErrorCode fault = mb_pop3_reply_fault(reply, MB_ERROR_LOGIN);
+    const char *why = session->sasl != NULL ? mb_sasl_refusal(session->sasl) : NULL;
 
     if (session->login_error != NULL) {
         mb_pop3_close_take(session, g_steal_pointer(&session->login_error));
         return;
     }
     mb_pop3_close_code(session, reply);
-    mb_pop3_close(session, fault, "%s for %s: %s",
+    mb_pop3_close(session, fault, "%s for %s: %s%s%s",
                   fault == MB_ERROR_LOGIN ? "login refused" : "login not possible now",
-                  session->user, text[0] != '\0' ? text : "no reason given");
+                  session->user, text[0] != '\0' ? text : "no reason given",
+                  why != NULL ? "; the token: " : "", why != NULL ? why : "");
 }
 
 static void give_up_sasl(MbPop3Session *session, GError *error)

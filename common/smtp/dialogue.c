@@ -231,7 +231,10 @@ static void on_auth(MbSmtpSession *session, const MbSmtpReply *reply)
         fail(session, COMMAND_AUTH, MB_ERROR_TEMPORARY, reply, "the login failed for now");
     } else if (mb_smtp_reply_is(reply, 5)) {
         g_autofree char *shown = mb_text_printable(session->user, strlen(session->user));
-        g_autofree char *problem = g_strdup_printf("the login of %s was refused", shown);
+        const char *why = mb_sasl_refusal(session->sasl);
+        g_autofree char *problem =
+            g_strdup_printf("the login of %s was refused%s%s", shown,
+                            why != NULL ? "; the token: " : "", why != NULL ? why : "");
         fail(session, COMMAND_AUTH, MB_ERROR_LOGIN, reply, problem);
     } else {
         fail(session, COMMAND_AUTH, MB_ERROR_PROTOCOL, reply, "not a reply to AUTH");

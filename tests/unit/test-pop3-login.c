@@ -182,6 +182,18 @@ static const PlayRow refused_rows[] = {
         .error = "no \\x1b[31m",
     },
     {
+        .name = "a token that is refused: the challenge gets an empty line",
+        .options = {.secure = true, .mechanism = "XOAUTH2"},
+        .steps = {{NULL, "+OK\r\n"},
+                  {"CAPA\r\n", "+OK\r\nSASL PLAIN XOAUTH2\r\n.\r\n"},
+                  {"AUTH XOAUTH2 dXNlcj11c2VyAWF1dGg9QmVhcmVyIHNlY3JldAEB\r\n",
+                   "+ eyJzdGF0dXMiOiI0MDEifQ==\r\n"},
+                  {"\r\n", "-ERR [AUTH] no\r\n"}},
+        .log = "closed;",
+        .code = MB_ERROR_LOGIN,
+        .error = "[AUTH] no; the token: {\"status\":\"401\"}",
+    },
+    {
         .name = "a challenge that is no base64 is cancelled",
         .options = {.secure = true, .mechanism = "LOGIN"},
         .steps = {{NULL, "+OK\r\n"},

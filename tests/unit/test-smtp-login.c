@@ -108,6 +108,14 @@ static const Dialogue dialogues[] = {
         .want = "closed at AUTH by 535: login\n",
     },
     {
+        .name = "a token that is refused: the challenge gets an empty line",
+        .options = {LOGIN, .secure = true, .mechanism = "XOAUTH2"},
+        .script = HELLO "S 250-mail.test\nS 250 AUTH PLAIN XOAUTH2\nC AUTH XOAUTH2 "
+                        "dXNlcj1hbm4BYXV0aD1CZWFyZXIgczNjcmV0AQE=\n"
+                        "S 334 eyJzdGF0dXMiOiI0MDEifQ==\nC \nS 535 5.7.8 no",
+        .want = "closed at AUTH by 535: login\n",
+    },
+    {
         .name = "login not possible for now",
         .options = {LOGIN, .secure = true},
         .script = HELLO "S 250-mail.test\nS 250 AUTH PLAIN\nC AUTH PLAIN " PLAIN_RESPONSE
