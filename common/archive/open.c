@@ -101,6 +101,11 @@ static bool says_truncated(const char *text)
            strstr(lower, "premature end") != NULL;
 }
 
+static bool says_encrypted(const char *text)
+{
+    return strstr(text, "ncrypt") != NULL || strstr(text, "assphrase") != NULL;
+}
+
 void mb_archive_set_error(MbArchive *reader, GError **error)
 {
     g_autofree char *shown = mb_text_printable(reader->name, strlen(reader->name));
@@ -118,7 +123,10 @@ void mb_archive_set_error(MbArchive *reader, GError **error)
                     shown);
     else
         g_set_error(error, MB_ARCHIVE_ERROR, MB_ERROR_DATA, "%s: %s: %s", shown,
-                    says_truncated(text) ? "truncated" : "damaged", text);
+                    says_encrypted(text)   ? "encrypted"
+                    : says_truncated(text) ? "truncated"
+                                           : "damaged",
+                    text);
 }
 
 static void support(struct archive *archive, bool unpacked)

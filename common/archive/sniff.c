@@ -2,6 +2,8 @@
 #include <mailbatch/archive/write.h>
 #include <string.h>
 
+#define SEVEN_ZIP "7z\xbc\xaf\x27\x1c"
+
 typedef struct {
     size_t offset;
     const char *bytes;
@@ -23,7 +25,7 @@ static const Magic magics[] = {
     MAGIC(0, "PK\x03\x04"),               /* zip */
     MAGIC(0, "PK\x05\x06"),               /* zip without entries */
     MAGIC(0, "PK\x07\x08PK"),             /* zip, once split */
-    MAGIC(0, "7z\xbc\xaf\x27\x1c"),       /* 7z */
+    MAGIC(0, SEVEN_ZIP),                  /* 7z */
     MAGIC(0, "Rar!\x1a\x07"),             /* rar */
     MAGIC(0, "MSCF\x00\x00\x00\x00"),     /* cab */
     MAGIC(0, "!<arch>\n"),                /* ar */
@@ -103,4 +105,9 @@ bool mb_archive_looks_like(const void *bytes, size_t length)
 {
     return has_magic(bytes, length) || is_tar(bytes, length) || is_cpio(bytes, length) ||
            is_lha(bytes, length) || is_lzma(bytes, length);
+}
+
+bool mb_archive_needs_seeking(const void *bytes, size_t length)
+{
+    return length >= strlen(SEVEN_ZIP) && memcmp(bytes, SEVEN_ZIP, strlen(SEVEN_ZIP)) == 0;
 }

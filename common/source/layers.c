@@ -78,7 +78,7 @@ static MbLayer *push(MbSource *source, MbLayerKind kind)
 
     layer->source = source;
     layer->kind = kind;
-    layer->descriptor = -1;
+    layer->descriptor = layer->spool = -1;
     g_ptr_array_add(source->layers, layer);
     return layer;
 }
@@ -158,12 +158,45 @@ void mb_source_pop(MbSource *source)
         mb_window_clear(&layer->window, &source->spare);
     if (layer->owns_descriptor)
         close(layer->descriptor);
+    if (layer->spool >= 0)
+        close(layer->spool);
     if (layer->has_container) {
         g_free(g_ptr_array_steal_index(source->containers, source->containers->len - 2));
     }
     g_clear_pointer(&layer->entries, g_array_unref);
     g_ptr_array_set_size(source->layers, (gint)source->layers->len - 1);
     g_free(layer);
+}
+
+/* Keeps all of the layer's stream in a file without a name. What comes out of an archive was
+ * counted there; what comes from outside is bounded by the same limit. */
+static bool spool(MbSource *source, MbLayer *layer, GError **error)
+{
+    MbWindow *window = &layer->window;
+    size_t length;
+
+    layer->spool = mb_file_open_unnamed(error);
+    if (layer->spool < 0)
+        return false;
+    while ((length = mb_window_fill(window, 1)) > 0) {
+        if (window->offset + length > source->budget->limits->max_bytes) {
+            source->budget->hit |= MB_LIMIT_BYTES;
+            mb_source_set_error(source, error, MB_ERROR_DATA,
+                                "too large to be kept in a temporary file: --max-size");
+            return false;
+        }
+        if (!mb_file_write_all(layer->spool, mb_window_bytes(window), length)) {
+            mb_file_set_error(error, g_get_tmp_dir(), "cannot keep an archive that is streamed",
+                              errno);
+            return false;
+        }
+        mb_window_skip(window, length);
+    }
+    if (window->error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&window->error));
+        return false;
+    }
+    return lseek(layer->spool, 0, SEEK_SET) == 0;
 }
 
 /* Opens the top layer's stream as an archive. A file is given by its descriptor, so that zip and 7z
@@ -182,6 +215,10 @@ static bool open_archive(MbSource *source, GError **error)
     if (layer->size_hint > 0 && lseek(layer->descriptor, 0, SEEK_SET) == 0) {
         source->bytes_in += layer->size_hint - MIN(layer->size_hint, layer->window.end);
         layer->archive = mb_archive_open_descriptor(layer->descriptor, name, source->budget, error);
+    } else if (mb_archive_needs_seeking(mb_window_bytes(&layer->window),
+                                        mb_window_length(&layer->window))) {
+        if (spool(source, layer, error))
+            layer->archive = mb_archive_open_descriptor(layer->spool, name, source->budget, error);
     } else {
         layer->archive = mb_archive_open_stream(&stream, name, source->budget, error);
     }
@@ -281,6 +318,13 @@ static MbNext step_archive(MbSource *source, GError **error)
     if (entry.kind != MB_ENTRY_FILE || (wanted != NULL && strcmp(wanted, entry.path) != 0))
         return MB_END;
     g_ptr_array_insert(source->containers, (gint)source->containers->len - 1, g_strdup(entry.path));
+    if (entry.encrypted) {
+        source->is_found = true;
+        mb_source_set_error(source, error, MB_ERROR_DATA,
+                            "encrypted: it cannot be read without its password");
+        g_free(g_ptr_array_steal_index(source->containers, source->containers->len - 2));
+        return MB_FAILED;
+    }
     layer = push(source, LAYER_NEW);
     layer->has_container = true;
     layer->is_maildir = is_maildir_entry(entry.path);

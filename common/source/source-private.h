@@ -31,6 +31,7 @@ typedef struct {
 
     int descriptor; /* -1: none, or not ours */
     bool owns_descriptor;
+    int spool; /* what of the stream had to be kept, to be read back and forth; -1: none */
     MbWindow window;
     MbArchive *archive;
     const uint8_t *chunk; /* of the present entry: what is left of what the archive gave */

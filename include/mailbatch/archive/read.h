@@ -11,9 +11,9 @@
  *
  * Damage is an error at the place where it is met: every entry and chunk that was handed out before
  * stands. The message says `truncated` where the input ended too early and `damaged` where it makes
- * no sense; both are MB_ERROR_DATA. An entry that cannot be read (encrypted, its checksum wrong)
- * fails in mb_archive_read(), and mb_archive_next_entry() may then still find the next one;
- * mb_archive_is_over() tells whether it can.
+ * no sense, `encrypted` where it takes a password; all are MB_ERROR_DATA. An entry that cannot be
+ * read (encrypted, its checksum wrong) fails in mb_archive_read(), and mb_archive_next_entry() may
+ * then still find the next one; mb_archive_is_over() tells whether it can.
  *
  * A zip or 7z that comes through a pipe or a callback without `seek`: zip is read by its local
  * headers, 7z cannot be read at all (MB_ERROR_DATA, and the message says so).
@@ -116,5 +116,8 @@ const char *mb_archive_format(const MbArchive *reader);
  * never by its name: 512 bytes decide (32 KiB + 6 for iso images). Mail, mbox and other text never
  * are. */
 bool mb_archive_looks_like(const void *bytes, size_t length);
+
+/* Whether an archive that begins with these bytes can be read only by going back and forth: 7z. */
+bool mb_archive_needs_seeking(const void *bytes, size_t length);
 
 G_END_DECLS
