@@ -102,6 +102,7 @@ stop_box
 
 case_begin "a server that does not come back is an end"
 start_box '{"count": 20, "cut": 4, "pause": 0.1}'
+: >"$T/gone.log"
 {
     wait_for grep -q "again in" "$T/gone.log"
     stop_background "$BOX_PID"

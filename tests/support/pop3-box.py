@@ -139,7 +139,8 @@ class Session(socketserver.StreamRequestHandler):
             self.say("+OK ready")
             for line in self.rfile:
                 text = line.decode("latin-1").rstrip("\r\n")
-                print("%.3f %s %s" % (time.monotonic(), self.user, text), flush=True)
+                with LOCK:
+                    print("%.3f %s %s" % (time.monotonic(), self.user, text), flush=True)
                 if not self.command(text):
                     break
         except (ConnectionError, BrokenPipeError):
