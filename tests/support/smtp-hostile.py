@@ -47,7 +47,7 @@ class Session:
 
     def say(self, text):
         if MODE == "tight" and text.startswith("250 "):
-            text = "".join("250-%s\r\n" % ("x" * 500) for _ in range(20)) + text
+            text = "".join("250-%s\r\n" % ("x" * 1000) for _ in range(100)) + text
         # Blocks for as long as it does not fit, and reads nothing meanwhile.
         self.connection.sendall(text.encode() + b"\r\n")
 
@@ -62,7 +62,9 @@ class Session:
 
     def chunk(self, octets):
         while len(self.buffer) < octets:
-            self.fill()
+            octets -= len(self.buffer)
+            self.buffer = b""
+            self.fill(65536)
         self.buffer = self.buffer[octets:]
 
     def accepted(self):
@@ -76,7 +78,8 @@ class Session:
             line = self.line()
             verb = line.split(" ")[0].upper()
             if verb == "EHLO":
-                self.connection.sendall(("".join("250-%s\r\n" % name for name in EXTENSIONS) + "250 SIZE\r\n").encode())
+                lines = ["250-" + name for name in ("hostile",) + EXTENSIONS] + ["250 SIZE"]
+                self.connection.sendall("".join(line + "\r\n" for line in lines).encode())
             elif verb == "MAIL":
                 if MODE == "clock":
                     note("%d" % (time.monotonic() * 1e6))
@@ -110,7 +113,7 @@ def serve(connection):
 
 listener = socket.socket()
 if MODE != "clock":
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048 if MODE == "sip" else 16384)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 listener.bind(("127.0.0.1", 0))
 listener.listen(64)
