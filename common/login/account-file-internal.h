@@ -14,7 +14,8 @@ typedef struct {
 typedef struct {
     char *name; /* NULL: the defaults */
     unsigned line;
-    GHashTable *settings; /* option → MbSetting */
+    GHashTable *settings; /* option → MbSetting: its own, and of the accounts it names */
+    GHashTable *defaults; /* the same: as they were when it began; not handed on */
 } MbAccountEntry;
 
 struct MbAccountFile {
@@ -30,6 +31,9 @@ struct MbAccountFile {
 
 /* The account `name`; NULL: "default", or the only one. NULL when there is none. */
 MbAccountEntry *mb_account_file_entry(const MbAccountFile *file, const char *name);
+
+/* What it says of an option; NULL: nothing. */
+const MbSetting *mb_account_file_get(const MbAccountEntry *entry, const char *option);
 
 /* Sets `path: line N: …`, MB_ERROR_CONFIG, and returns false. */
 bool mb_account_file_fault(const MbAccountFile *file, unsigned line, GError **error,

@@ -10,7 +10,7 @@ typedef struct {
 
 static const MbSetting *get(const Source *source, const char *option)
 {
-    return g_hash_table_lookup(source->entry->settings, option);
+    return mb_account_file_get(source->entry, option);
 }
 
 static bool bad_value(const Source *source, const char *option, const char *wanted, GError **error)

@@ -103,6 +103,7 @@ static MbAccountEntry *entry_new(const char *name, unsigned line)
     entry->name = g_strdup(name);
     entry->line = line;
     entry->settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, setting_free);
+    entry->defaults = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, setting_free);
     return entry;
 }
 
@@ -112,21 +113,28 @@ static void entry_free(void *item)
 
     g_free(entry->name);
     g_hash_table_unref(entry->settings);
+    g_hash_table_unref(entry->defaults);
     g_free(entry);
 }
 
-static void inherit(MbAccountEntry *entry, const MbAccountEntry *base)
+static void inherit(GHashTable *settings, GHashTable *base)
 {
     GHashTableIter next;
     gpointer option, setting;
 
-    g_hash_table_iter_init(&next, base->settings);
+    g_hash_table_iter_init(&next, base);
     while (g_hash_table_iter_next(&next, &option, &setting)) {
         const MbSetting *from = setting;
 
-        g_hash_table_insert(entry->settings, g_strdup(option),
-                            setting_new(from->value, from->line));
+        g_hash_table_replace(settings, g_strdup(option), setting_new(from->value, from->line));
     }
+}
+
+const MbSetting *mb_account_file_get(const MbAccountEntry *entry, const char *option)
+{
+    const MbSetting *own = g_hash_table_lookup(entry->settings, option);
+
+    return own != NULL ? own : g_hash_table_lookup(entry->defaults, option);
 }
 
 void mb_account_file_free(MbAccountFile *file)
@@ -194,7 +202,7 @@ static bool begin_account(MbAccountFile *file, unsigned line, const char *argume
                 file, line, error, "account %s: defined before, in line %u", visible, other->line);
     }
     entry = entry_new(name, line);
-    inherit(entry, file->defaults);
+    inherit(entry->defaults, file->defaults->settings);
     for (size_t i = 0; bases[i] != NULL; i++) {
         const MbAccountEntry *base = mb_account_file_entry(file, g_strstrip(bases[i]));
         g_autofree char *other = mb_account_file_shown(bases[i]);
@@ -204,7 +212,7 @@ static bool begin_account(MbAccountFile *file, unsigned line, const char *argume
             return mb_account_file_fault(
                 file, line, error, "account %s: no account %s is defined above", visible, other);
         }
-        inherit(entry, base);
+        inherit(entry->settings, base->settings);
     }
     g_ptr_array_add(file->entries, entry);
     file->current = entry;
@@ -412,7 +420,7 @@ const GPtrArray *mb_account_file_notes(const MbAccountFile *file)
 const char *mb_account_file_option(const MbAccountFile *file, const char *name, const char *option)
 {
     const MbAccountEntry *entry = mb_account_file_entry(file, name);
-    const MbSetting *setting = entry != NULL ? g_hash_table_lookup(entry->settings, option) : NULL;
+    const MbSetting *setting = entry != NULL ? mb_account_file_get(entry, option) : NULL;
 
     return setting != NULL ? setting->value : NULL;
 }

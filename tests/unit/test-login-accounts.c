@@ -92,6 +92,13 @@ static const Row rows[] = {
     {"an account has what those it names have",
      "account a\nhost h\nuser u\naccount b : a\nuser v\naccount c: a , b\ntimeout off\n", "c",
      MB_SERVICE_POP3, "v@h:995 tls"},
+    {"what an account states is handed on, not its defaults",
+     "defaults\ntimeout 60\nhost h\naccount a\nuser a\naccount b\nuser b\ntimeout 5\n"
+     "account c : b,a\naccount d : c\n",
+     "d", MB_SERVICE_POP3, "a@h:995 tls 5000ms"},
+    {"an account has the defaults of its own time",
+     "defaults\ntimeout 60\nhost h\naccount a\nuser a\ndefaults\ntimeout 70\naccount b : a\n", "b",
+     MB_SERVICE_POP3, "a@h:995 tls 70000ms"},
     {"default : name", "account x\nhost h\naccount y\nhost i\naccount default : x\n", NULL,
      MB_SERVICE_POP3, "-@h:995 tls"},
     {"quotes, blanks, comments, CRLF, a BOM",

@@ -8,7 +8,8 @@
  *   argument = text / DQUOTE text DQUOTE
  *
  * Options under `defaults` hold for all accounts that follow; an account that names others (defined
- * above) has their options, too. `eval` stands for the first line that a shell command prints.
+ * above) has the options that those state themselves, the last one's first. `eval` stands for the
+ * first line that a shell command prints.
  *
  * One syntax for both services: an option that only one of them knows is simply not asked for by
  * the other. What an account says about the connection becomes an MbAccount:
