@@ -47,12 +47,18 @@ char *mb_text_printable(const void *bytes, size_t length)
     return g_string_free(out, FALSE);
 }
 
-/* Octets of ASCII at the front, eight at once. */
+/* Octets of ASCII at the front, many at once. */
 static size_t ascii_prefix(const unsigned char *text, size_t length)
 {
     size_t done = 0;
-    uint64_t word;
+    uint64_t word, words[4];
 
+    for (; length - done >= sizeof words; done += sizeof words) {
+        memcpy(words, text + done, sizeof words);
+        if (((words[0] | words[1] | words[2] | words[3]) &
+             G_GUINT64_CONSTANT(0x8080808080808080)) != 0)
+            break;
+    }
     for (; length - done >= sizeof word; done += sizeof word) {
         memcpy(&word, text + done, sizeof word);
         if ((word & G_GUINT64_CONSTANT(0x8080808080808080)) != 0)

@@ -76,13 +76,12 @@ static void put_lines(GString *out, const char *text, size_t length)
 /* Whether a line begins with "From ", which some stores would change. */
 static bool has_from_line(const char *text, size_t length)
 {
-    const char *at = text;
+    const char *end = text + length;
 
-    while ((at = memmem(at, length - (size_t)(at - text), "From ", 5)) != NULL) {
-        if (at == text || at[-1] == '\n' || at[-1] == '\r')
+    for (const char *at = text; (at = memchr(at, 'F', (size_t)(end - at))) != NULL; at++)
+        if (end - at >= 5 && memcmp(at, "From ", 5) == 0 &&
+            (at == text || at[-1] == '\n' || at[-1] == '\r'))
             return true;
-        at++;
-    }
     return false;
 }
 
