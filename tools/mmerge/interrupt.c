@@ -8,7 +8,6 @@
 
 static atomic_int wake_descriptor = -1;
 static atomic_int count;
-static struct sigaction before_int, before_term, before_hup;
 
 static void on_signal(int number)
 {
@@ -26,16 +25,16 @@ static void on_signal(int number)
 
 void mm_interrupt_begin(int descriptor)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction before, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
     sigemptyset(&action.sa_mask);
     atomic_store(&count, 0);
     atomic_store(&wake_descriptor, descriptor);
-    sigaction(SIGINT, &action, &before_int);
-    sigaction(SIGTERM, &action, &before_term);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     /* nohup's word counts. */
-    sigaction(SIGHUP, NULL, &before_hup);
-    if (before_hup.sa_handler != SIG_IGN)
+    sigaction(SIGHUP, NULL, &before);
+    if (before.sa_handler != SIG_IGN)
         sigaction(SIGHUP, &action, NULL);
 }
 
@@ -46,8 +45,5 @@ int mm_interrupt_count(void)
 
 void mm_interrupt_end(void)
 {
-    sigaction(SIGINT, &before_int, NULL);
-    sigaction(SIGTERM, &before_term, NULL);
-    sigaction(SIGHUP, &before_hup, NULL);
     atomic_store(&wake_descriptor, -1);
 }

@@ -11,5 +11,5 @@ void mm_interrupt_begin(int descriptor);
  * first only. */
 int mm_interrupt_count(void);
 
-/* As it was before. */
+/* They have no effect any more: what is left is to close the ledger and to report. */
 void mm_interrupt_end(void);

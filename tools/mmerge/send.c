@@ -246,8 +246,9 @@ static int report(const Send *send, const MmLedgerCounts *counts, GError *error,
     };
     if (error != NULL)
         mb_log_error("%s", error->message);
-    /* A run that never got to its first message has said all there is to say. */
-    if (error == NULL || mm_summary_done(send->summary) > 0 || send->options->json)
+    /* A run that could not get to its first message has said all there is to say. */
+    if (error == NULL || told.exit_code == MB_EXIT_TEMPORARY ||
+        mm_summary_done(send->summary) > 0 || send->options->json)
         written = mm_summary_print(send->summary, &told, send->options->json);
     if (!written)
         mb_log_error("standard output: cannot be written");
@@ -311,6 +312,8 @@ int mm_send_main(int argc, char **argv)
     } else if (options.verbose) {
         mb_log_set_level(MB_LOG_VERBOSE);
     }
+    if (g_strcmp0(options.transcript, "-") == 0)
+        mb_progress_hide(); /* they would write over each other */
     /* A reader of the report who goes away does not end what is in flight. */
     signal(SIGPIPE, SIG_IGN);
     return send_campaign(&options, argv + 1, arguments);
