@@ -129,7 +129,9 @@ void mb_archive_set_error(MbArchive *reader, GError **error)
                     text);
 }
 
-static void support(struct archive *archive, bool unpacked)
+/* 7z only where it stands at the start: inside a compressed file libarchive could not seek in it,
+ * and as plain content it can be looked into by who reads it. */
+static void support(struct archive *archive, bool unpacked, bool is_seven_zip)
 {
     /* No filter that would start a program, and no uuencode: mail is full of it. */
     archive_read_support_filter_bzip2(archive);
@@ -145,7 +147,8 @@ static void support(struct archive *archive, bool unpacked)
     if (unpacked)
         return;
     /* No mtree: it would open files that the input names. */
-    archive_read_support_format_7zip(archive);
+    if (is_seven_zip)
+        archive_read_support_format_7zip(archive);
     archive_read_support_format_ar(archive);
     archive_read_support_format_cab(archive);
     archive_read_support_format_cpio(archive);
@@ -213,7 +216,6 @@ static MbArchive *start(MbArchive *taken, GError **error)
     int result;
 
     reader->archive = archive_read_new();
-    support(reader->archive, reader->unpacked);
     reader->ahead_length = read_source(&reader->source, &bytes);
     if (reader->ahead_length < 0) {
         if (reader->source.error == NULL)
@@ -223,6 +225,8 @@ static MbArchive *start(MbArchive *taken, GError **error)
         return NULL;
     }
     known = mb_archive_looks_like(bytes, (size_t)reader->ahead_length);
+    support(reader->archive, reader->unpacked,
+            mb_archive_needs_seeking(bytes, (size_t)reader->ahead_length));
     reader->ahead = bytes;
     reader->locale = choose_locale(bytes, reader->ahead_length);
     archive_read_set_callback_data(reader->archive, reader);

@@ -221,7 +221,7 @@ static void read_date(MbReceived *received, const char *value, size_t at, size_t
     while (length > at && is_blank(value[length - 1]))
         length--;
     if (length == at) {
-        mb_flaws_add(flaws, MB_FLAW_RECEIVED_NO_DATE, start, length - start);
+        mb_flaws_add(flaws, MB_FLAW_RECEIVED_NO_DATE, 0, length);
         return;
     }
     if (at == start)

@@ -32,9 +32,13 @@ case_begin "names of files"
 values names
 statement F-16
 
-case_begin "content by its bytes, by type and by extension; what is encrypted"
+case_begin "content by its bytes, by type and by extension; what is encrypted; depth, entries, ratio"
 values kinds
 values encrypted
+mkdir -p "$T/limits"
+expect_exit 0 "$MB_PYTHON" "$MB_SOURCE/tests/support/sources.py" "$MB_BIN/mparse" "$T/limits" limits
+cat "$T/out"
+statement F-17
 
 case_begin "hops, their time and their order"
 values hops

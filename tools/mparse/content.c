@@ -4,8 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LOOK    ((size_t)4096) /* bytes that tell text from the rest */
-#define UNKNOWN "application/octet-stream"
+#define LOOK     ((size_t)4096) /* bytes that tell text from the rest */
+#define PDF_NEAR ((size_t)1024)
+#define UNKNOWN  "application/octet-stream"
 
 /* What content of these kinds is, is libmagic's to say, though it begins like text. */
 static const char *const marks[] = {
@@ -82,11 +83,22 @@ static bool begins_with(const uint8_t *bytes, size_t length, const char *const *
     return false;
 }
 
+/* Readers of PDF take its mark within the first KiB, behind anything. */
+static bool has_pdf_line(const uint8_t *bytes, size_t length)
+{
+    static const char mark[] = "%PDF-";
+    const uint8_t *found = memmem(bytes, length, mark, strlen(mark));
+
+    return found != NULL && (found == bytes || found[-1] == '\n' || found[-1] == '\r');
+}
+
 /* libmagic takes a millisecond for a page of text, and most of mail is that. NULL: ask it. */
 static const char *look(const uint8_t *bytes, size_t length)
 {
     size_t at = length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 
+    if (has_pdf_line(bytes, MIN(length, PDF_NEAR)))
+        return "application/pdf";
     if (!is_text(bytes, MIN(length, LOOK)))
         return NULL;
     while (at < length && g_ascii_isspace(bytes[at]))
@@ -122,9 +134,6 @@ const char *mp_content_magic(MpContent *content, const void *bytes, size_t lengt
     found = look(bytes, length);
     if (found != NULL)
         return found;
-    /* Readers of PDF take a mark within the first KiB. */
-    if (memmem(bytes, MIN(length, 1024), "%PDF-", 5) != NULL)
-        return "application/pdf";
     if (!load(content))
         return "";
     found = magic_buffer(content->magic, bytes, length);

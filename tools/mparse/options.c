@@ -20,7 +20,7 @@ typedef struct {
     char *mbox;
     char *views;
     char *threads;
-    char *max_depth, *max_parts, *max_headers, *max_size, *max_ratio;
+    char *max_depth, *max_parts, *max_headers, *max_items, *max_size, *max_ratio;
     gboolean raw, text, json, quiet, verbose;
 } Typed;
 
@@ -28,15 +28,25 @@ static void typed_clear(Typed *typed)
 {
     char *all[] = {typed->format,   typed->only,      typed->hash,      typed->headers,
                    typed->mbox,     typed->max_depth, typed->max_parts, typed->max_headers,
-                   typed->max_size, typed->max_ratio, typed->threads,   typed->views};
+                   typed->max_size, typed->max_ratio, typed->threads,   typed->views,
+                   typed->max_items};
 
     for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
         g_free(all[i]);
 }
 
+/* A database cannot go through a pipe. */
+static bool has_file(const MpOptions *options)
+{
+    if (options->format != MP_FORMAT_SQLITE || options->output != NULL)
+        return true;
+    mb_option_usage(TOOL, "--format sqlite needs a file: --output FILE");
+    return false;
+}
+
 static bool read_format(const Typed *typed, MpOptions *options)
 {
-    static const char *const names[] = {"tree", "shape", "json"};
+    static const char *const names[] = {"tree", "shape", "json", "csv", "sqlite"};
     const char *wanted = typed->format != NULL ? typed->format : "tree";
 
     if (typed->json && typed->format != NULL && strcmp(wanted, "json") != 0) {
@@ -49,10 +59,11 @@ static bool read_format(const Typed *typed, MpOptions *options)
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         if (strcmp(names[i], wanted) == 0) {
             options->format = (MpFormat)i;
-            return true;
+            return has_file(options);
         }
     }
-    mb_option_usage(TOOL, "--format %s: no such format: it is tree, shape or json", wanted);
+    mb_option_usage(TOOL, "--format %s: no such format: it is tree, shape, json, csv or sqlite",
+                    wanted);
     return false;
 }
 
@@ -60,7 +71,7 @@ static bool read_hashes(const Typed *typed, MpOptions *options)
 {
     g_auto(GStrv) names = NULL;
 
-    options->hash[MB_DIGEST_SHA256] = options->format == MP_FORMAT_JSON;
+    options->hash[MB_DIGEST_SHA256] = options->format >= MP_FORMAT_JSON;
     if (typed->hash == NULL)
         return true;
     options->hash[MB_DIGEST_SHA256] = false;
@@ -111,6 +122,7 @@ static bool read_limits(const Typed *typed, MbLimits *limits)
     if (!read_number("--max-depth", typed->max_depth, 1000000, &depth) ||
         !read_number("--max-parts", typed->max_parts, G_MAXUINT32 / 2, &limits->max_parts) ||
         !read_number("--max-headers", typed->max_headers, G_MAXUINT32 / 2, &limits->max_headers) ||
+        !read_number("--max-items", typed->max_items, G_MAXUINT64 / 2, &limits->max_items) ||
         !read_number("--max-ratio", typed->max_ratio, G_MAXUINT32, &ratio))
         return false;
     limits->max_depth = (guint32)depth;
@@ -173,7 +185,7 @@ static bool read_all(const Typed *typed, MpOptions *options)
     if (!read_format(typed, options) || !read_hashes(typed, options) ||
         !read_choice("--only", typed->only, "all", "attachments", false,
                      &options->only_attachments) ||
-        !read_choice("--headers", typed->headers, "main", "all", options->format == MP_FORMAT_JSON,
+        !read_choice("--headers", typed->headers, "main", "all", options->format >= MP_FORMAT_JSON,
                      &options->all_headers) ||
         !read_threads(typed, options) || !read_views(typed, options) ||
         !read_limits(typed, &options->limits) || !read_mbox(typed, &options->source))
@@ -193,7 +205,8 @@ MbParsed mp_options_parse(int *argc, char ***argv, MpOptions *options)
     Typed typed = {0};
     const GOptionEntry entries[] = {
         {"format", 'f', 0, G_OPTION_ARG_STRING, &typed.format,
-         "tree for people, shape one line a message, json lines (tree)", "FORMAT"},
+         "tree for people, shape one line a message, json lines, csv a row a part, sqlite (tree)",
+         "FORMAT"},
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, "write there, not to stdout",
          "FILE"},
         {"extract", 'x', 0, G_OPTION_ARG_FILENAME, &options->extract_to,
@@ -203,9 +216,9 @@ MbParsed mp_options_parse(int *argc, char ***argv, MpOptions *options)
         {"raw", 0, 0, G_OPTION_ARG_NONE, &typed.raw, "the bytes of what PATH names, as they stand",
          NULL},
         {"hash", 0, 0, G_OPTION_ARG_STRING, &typed.hash,
-         "md5, sha1, sha256 of messages and parts (sha256 in json)", "LIST"},
-        {"headers", 0, 0, G_OPTION_ARG_STRING, &typed.headers, "main or all (main; json: all)",
-         "WHICH"},
+         "md5, sha1, sha256 of messages and parts (sha256 in json, csv, sqlite)", "LIST"},
+        {"headers", 0, 0, G_OPTION_ARG_STRING, &typed.headers,
+         "main or all (main; json, sqlite: all)", "WHICH"},
         {"text", 0, 0, G_OPTION_ARG_NONE, &typed.text, "show text under its part in the tree",
          NULL},
         {"json", 0, 0, G_OPTION_ARG_NONE, &typed.json, "the same as --format json", NULL},
@@ -219,6 +232,8 @@ MbParsed mp_options_parse(int *argc, char ***argv, MpOptions *options)
          "N"},
         {"max-headers", 0, 0, G_OPTION_ARG_STRING, &typed.max_headers,
          "header fields of a message (100000)", "N"},
+        {"max-items", 0, 0, G_OPTION_ARG_STRING, &typed.max_items, "entries of archives (10000000)",
+         "N"},
         {"max-size", 0, 0, G_OPTION_ARG_STRING, &typed.max_size,
          "bytes that an item may decode or unpack to (64G)", "SIZE"},
         {"max-ratio", 0, 0, G_OPTION_ARG_STRING, &typed.max_ratio,

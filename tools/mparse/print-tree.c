@@ -2,6 +2,7 @@
  * For people: the message, its main header fields, a line a part, defects where they stand.
  * Everything that comes from the mail goes through mb_text_append_printable().
  */
+#include "defect-index.h"
 #include "facts.h"
 #include "partials.h"
 #include "print.h"
@@ -19,7 +20,7 @@ typedef struct {
     MpFacts *facts;
     GString *text;
     GString *branch;        /* box lines to the left of the present part's children */
-    GArray *by_part;        /* indexes of the defects found before printing, by part */
+    MpDefectIndex index;    /* of the defects found before printing */
     MbConverter *converter; /* of --text */
     bool in_line;           /* a line of it was begun */
     GString *out;
@@ -50,49 +51,23 @@ static void put_defect(Tree *tree, const MpMessage *message, const MbDefect *def
     g_string_append_c(tree->out, '\n');
 }
 
-static int by_part(const void *a, const void *b, void *data)
-{
-    const MbTree *tree = data;
-    uint32_t left = mb_tree_defect(tree, *(const uint32_t *)a)->part;
-    uint32_t right = mb_tree_defect(tree, *(const uint32_t *)b)->part;
+typedef struct {
+    Tree *tree;
+    const MpMessage *message;
+} Defects;
 
-    if (left != right)
-        return left < right ? -1 : 1;
-    return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
-}
-
-/* Those of the structure are sorted by part once; those found while a part is read come after. */
-static void sort_defects(Tree *tree, const MbTree *from)
+static void take_defect(void *data, const MbDefect *defect)
 {
-    g_array_set_size(tree->by_part, 0);
-    for (uint32_t i = 0; i < mb_tree_defects(from); i++)
-        g_array_append_val(tree->by_part, i);
-    g_array_sort_with_data(tree->by_part, by_part, (void *)(uintptr_t)from);
+    const Defects *defects = data;
+
+    put_defect(defects->tree, defects->message, defect);
 }
 
 static void put_defects(Tree *tree, const MpMessage *message, uint32_t part, size_t first_new)
 {
-    const uint32_t *order = (const uint32_t *)(void *)tree->by_part->data;
-    size_t low = 0;
-    size_t high = tree->by_part->len;
+    Defects defects = {tree, message};
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (mb_tree_defect(message->tree, order[middle])->part < part)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < tree->by_part->len; low++) {
-        const MbDefect *defect = mb_tree_defect(message->tree, order[low]);
-
-        if (defect->part != part)
-            break;
-        put_defect(tree, message, defect);
-    }
-    for (; first_new < mb_tree_defects(message->tree); first_new++)
-        put_defect(tree, message, mb_tree_defect(message->tree, first_new));
+    mp_defect_index_each(&tree->index, message->tree, part, first_new, take_defect, &defects);
 }
 
 /* Prints what of the text has come, line by line, however long a line is. A CR waits: with the LF
@@ -288,9 +263,11 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     mb_text_append_printable(out, address, strlen(address), VALUE_SHOWN);
     g_string_append(out, "  ");
     put_size(out, message->item->length);
+    if (message->item->kind == MB_ITEM_MBOX)
+        g_string_append_printf(out, "  %s", mb_mbox_dialect_name(message->item->dialect));
     g_string_append_c(out, '\n');
     mp_values_check(message->tree);
-    sort_defects(tree, message->tree);
+    mp_defect_index_read(&tree->index, message->tree);
     first_new = mb_tree_defects(message->tree);
     g_string_assign(tree->branch, "  ");
     put_fields(tree, message->tree, 0);
@@ -333,7 +310,7 @@ static void tree_free(MpPrinter *printer)
     mp_facts_free(tree->facts);
     g_string_free(tree->text, TRUE);
     g_string_free(tree->branch, TRUE);
-    g_array_unref(tree->by_part);
+    mp_defect_index_clear(&tree->index);
     g_free(tree);
 }
 
@@ -346,6 +323,6 @@ MpPrinter *mp_print_tree_new(const MpOptions *options)
     tree->facts = mp_facts_new(options->hash);
     tree->text = g_string_new(NULL);
     tree->branch = g_string_new(NULL);
-    tree->by_part = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    mp_defect_index_init(&tree->index);
     return &tree->printer;
 }
