@@ -40,31 +40,56 @@ static int status_of(const PdFetchOptions *options, const PdFetchSummary *summar
     return summary->left > 0 || summary->kept > 0 ? MB_EXIT_LEFT_BEHIND : MB_EXIT_OK;
 }
 
-static void say_end(const PdFetchOptions *options, const PdFetchSummary *summary,
-                    const GError *error, int status)
+/* How a fetch ended. */
+typedef struct {
+    PdFetchOptions fetch;
+    PdFetchSummary summary;
+    GError *error;
+    int status;
+    char *folder, *label; /* of an account by name */
+} Result;
+
+static void result_clear(void *item)
+{
+    Result *result = item;
+
+    g_clear_error(&result->error);
+    g_free(result->folder);
+    g_free(result->label);
+}
+
+static void say_end(const Result *result)
+{
+    if (result->error != NULL && result->status == MB_EXIT_TEMPORARY)
+        mb_log_error("%s; run again to go on", result->error->message);
+    else if (result->error != NULL)
+        mb_log_error("%s", result->error->message);
+    else if (result->summary.stopped)
+        mb_log_error("%s: stopped; run again to go on", result->fetch.archive);
+}
+
+static void print_summary(const Result *result)
 {
     PdReport report;
 
-    if (error != NULL && status == MB_EXIT_TEMPORARY)
-        mb_log_error("%s; run again to go on", error->message);
-    else if (error != NULL)
-        mb_log_error("%s", error->message);
-    else if (summary->stopped)
-        mb_log_error("%s: stopped; run again to go on", options->archive);
-    pd_report_init(&report, options);
-    pd_report_summary(&report, options, summary, error, status);
+    pd_report_init(&report, &result->fetch);
+    pd_report_summary(&report, &result->fetch, &result->summary, result->error, result->status);
     pd_report_clear(&report);
 }
 
 static int fetch_one(const PdFetchOptions *options)
 {
-    g_autoptr(GError) error = NULL;
-    PdFetchSummary summary;
+    g_autoptr(PdTally) tally = pd_tally_new();
+    Result result = {.fetch = *options};
     int status;
 
-    pd_fetch_run(options, &summary, &error);
-    status = status_of(options, &summary, error);
-    say_end(options, &summary, error, status);
+    result.fetch.tally = tally;
+    pd_fetch_run(&result.fetch, &result.summary, &result.error);
+    g_clear_pointer(&tally, pd_tally_free);
+    status = result.status = status_of(&result.fetch, &result.summary, result.error);
+    say_end(&result);
+    print_summary(&result);
+    result_clear(&result);
     return status;
 }
 
@@ -74,9 +99,9 @@ typedef struct {
     const PdAccountsOptions *options;
     GPtrArray *chosen;
     PdTally *tally;
-    pthread_mutex_t lock; /* of the next two */
+    Result *results;      /* one for each */
+    pthread_mutex_t lock; /* of `next` */
     guint next;
-    int worst;
     pthread_mutex_t asking; /* passwords are asked for one by one: a command may talk to the user */
 } Pool;
 
@@ -120,31 +145,28 @@ static void apply_policy(const PdAccountsOptions *options, const PdChosen *chose
         fetch->window = 1;
 }
 
-static int fetch_account(Pool *pool, PdChosen *chosen)
+static void fetch_account(Pool *pool, PdChosen *chosen, Result *result)
 {
-    PdFetchOptions fetch = pool->options->fetch;
-    g_autofree char *shown = mb_text_printable(chosen->name, strlen(chosen->name));
-    g_autofree char *folder = NULL;
-    PdFetchSummary summary = {.stopped = pd_stop_asked()};
-    g_autoptr(GError) error = NULL;
-    int status;
-
-    mb_log_set_label(shown);
-    folder = g_build_filename(fetch.archive, chosen->name, NULL);
-    fetch.archive = folder;
-    fetch.label = shown;
-    fetch.tally = pool->tally;
-    fetch.account = chosen->account;
-    apply_policy(pool->options, chosen, &fetch);
+    result->label = mb_text_printable(chosen->name, strlen(chosen->name));
+    result->folder = g_build_filename(pool->options->fetch.archive, chosen->name, NULL);
+    result->fetch = pool->options->fetch;
+    result->fetch.archive = result->folder;
+    result->fetch.label = result->label;
+    result->fetch.tally = pool->tally;
+    result->fetch.account = chosen->account;
+    result->summary.stopped = pd_stop_asked();
+    apply_policy(pool->options, chosen, &result->fetch);
+    mb_log_set_label(result->label);
     if (chosen->fault != NULL)
-        error = g_error_copy(chosen->fault);
-    if (error == NULL && check_name(chosen->name, &error) && !summary.stopped &&
-        ask_password(pool, chosen->account, &error))
-        pd_fetch_run(&fetch, &summary, &error);
-    status = status_of(&fetch, &summary, error);
-    say_end(&fetch, &summary, error, status);
+        result->error = g_error_copy(chosen->fault);
+    else if (check_name(chosen->name, &result->error) && !result->summary.stopped &&
+             ask_password(pool, chosen->account, &result->error))
+        pd_fetch_run(&result->fetch, &result->summary, &result->error);
+    result->status = status_of(&result->fetch, &result->summary, result->error);
+    say_end(result);
+    if (result->fetch.json)
+        print_summary(result);
     mb_log_set_label(NULL);
-    return status;
 }
 
 static void *work(void *user)
@@ -152,19 +174,14 @@ static void *work(void *user)
     Pool *pool = user;
 
     for (;;) {
-        PdChosen *chosen = NULL;
-        int status;
+        guint mine;
 
         pthread_mutex_lock(&pool->lock);
-        if (pool->next < pool->chosen->len)
-            chosen = pool->chosen->pdata[pool->next++];
+        mine = pool->next++;
         pthread_mutex_unlock(&pool->lock);
-        if (chosen == NULL)
+        if (mine >= pool->chosen->len)
             return NULL;
-        status = fetch_account(pool, chosen);
-        pthread_mutex_lock(&pool->lock);
-        pool->worst = pd_accounts_worse(pool->worst, status);
-        pthread_mutex_unlock(&pool->lock);
+        fetch_account(pool, pool->chosen->pdata[mine], &pool->results[mine]);
     }
 }
 
@@ -182,9 +199,26 @@ static void run_pool(Pool *pool)
         pthread_join(threads[i], NULL);
 }
 
-static int fetch_several(const PdAccountsOptions *options, GPtrArray *chosen, PdTally *tally)
+/* Where it does not disturb the progress line, and in the order of the accounts. */
+static int finish(Pool *pool)
 {
-    Pool pool = {.options = options, .chosen = chosen, .tally = tally};
+    int worst = MB_EXIT_OK;
+
+    for (guint i = 0; i < pool->chosen->len; i++) {
+        Result *result = &pool->results[i];
+
+        if (!result->fetch.json)
+            print_summary(result);
+        worst = pd_accounts_worse(worst, result->status);
+        result_clear(result);
+    }
+    return worst;
+}
+
+static int fetch_several(const PdAccountsOptions *options, GPtrArray *chosen)
+{
+    g_autofree Result *results = g_new0(Result, chosen->len);
+    Pool pool = {.options = options, .chosen = chosen, .results = results};
 
     if (pd_layout_is_archive(options->fetch.archive)) {
         mb_log_error("%s: is one account's archive: name the folder that holds a folder for each "
@@ -192,24 +226,24 @@ static int fetch_several(const PdAccountsOptions *options, GPtrArray *chosen, Pd
                      options->fetch.archive);
         return MB_EXIT_CONFIG;
     }
+    pool.tally = pd_tally_new();
     pthread_mutex_init(&pool.lock, NULL);
     pthread_mutex_init(&pool.asking, NULL);
     run_pool(&pool);
     pthread_mutex_destroy(&pool.lock);
     pthread_mutex_destroy(&pool.asking);
-    return pool.worst;
+    pd_tally_free(pool.tally);
+    return finish(&pool);
 }
 
 int pd_accounts_fetch(const PdAccountsOptions *options, GPtrArray *chosen)
 {
-    g_autoptr(PdTally) tally = pd_tally_new();
     PdFetchOptions fetch = options->fetch;
     const PdChosen *first = chosen->pdata[0];
 
     pd_stop_watch();
     if (first->name != NULL)
-        return fetch_several(options, chosen, tally);
+        return fetch_several(options, chosen);
     fetch.account = first->account;
-    fetch.tally = tally;
     return fetch_one(&fetch);
 }
