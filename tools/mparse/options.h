@@ -14,6 +14,8 @@ typedef enum {
     MP_FORMAT_TREE,
     MP_FORMAT_SHAPE,
     MP_FORMAT_JSON,
+    MP_FORMAT_CSV,
+    MP_FORMAT_SQLITE,
 } MpFormat;
 
 #define MP_HASHES 3 /* one a MbDigestKind */

@@ -1,5 +1,7 @@
 #include "output.h"
 
+#include "database.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -17,6 +19,7 @@ struct MpOutput {
     char *temporary; /* NULL: written directly */
     int descriptor;
     bool is_pipe_closed;
+    MpDatabase *database; /* or NULL */
     GString *buffer;
 };
 
@@ -48,7 +51,22 @@ static bool open_file(MpOutput *output, GError **error)
     return false;
 }
 
-MpOutput *mp_output_open(const char *path, GError **error)
+/* The database opens the file by itself. */
+static bool open_database(MpOutput *output, GError **error)
+{
+    g_autofree char *shown = NULL;
+
+    if (output->temporary != NULL) {
+        output->database = mp_database_open(output->temporary, error);
+        return output->database != NULL;
+    }
+    shown = mb_text_printable(output->path, strlen(output->path));
+    g_set_error(error, MB_BASE_ERROR, MB_ERROR_CANNOT_CREATE,
+                "%s: cannot write: a database must be a regular file", shown);
+    return false;
+}
+
+MpOutput *mp_output_open(const char *path, bool is_database, GError **error)
 {
     g_autoptr(MpOutput) output = g_new0(MpOutput, 1);
 
@@ -57,6 +75,8 @@ MpOutput *mp_output_open(const char *path, GError **error)
     output->buffer = g_string_sized_new(2 * DRAIN_AT);
     if (path != NULL && !open_file(output, error))
         return NULL;
+    if (is_database && !open_database(output, error))
+        return NULL;
     return g_steal_pointer(&output);
 }
 
@@ -64,6 +84,7 @@ void mp_output_free(MpOutput *output)
 {
     if (output == NULL)
         return;
+    mp_database_free(output->database);
     if (output->descriptor > STDOUT_FILENO)
         close(output->descriptor);
     if (output->temporary != NULL)
@@ -81,6 +102,8 @@ GString *mp_output_buffer(MpOutput *output)
 
 static bool write_bytes(MpOutput *output, const void *bytes, size_t length, GError **error)
 {
+    if (output->database != NULL)
+        return mp_database_write(output->database, bytes, length, error);
     if (mb_file_write_all(output->descriptor, bytes, length))
         return true;
     output->is_pipe_closed = errno == EPIPE;
@@ -112,6 +135,9 @@ bool mp_output_finish(MpOutput *output, GError **error)
 {
     if (!mp_output_write(output, NULL, 0, error))
         return false;
+    if (output->database != NULL && !mp_database_finish(output->database, error))
+        return false;
+    g_clear_pointer(&output->database, mp_database_free);
     if (output->temporary == NULL)
         return true;
     if (close(output->descriptor) != 0 || g_rename(output->temporary, output->path) != 0) {

@@ -10,8 +10,9 @@
 typedef struct MpOutput MpOutput;
 
 /* `path` NULL is stdout. A regular file is written beside itself and renamed by mp_output_finish();
- * anything else (/dev/null, a fifo) directly. */
-MpOutput *mp_output_open(const char *path, GError **error);
+ * anything else (/dev/null, a fifo) directly. `is_database`: what is written are rows (rows.h), and
+ * the file is a database. */
+MpOutput *mp_output_open(const char *path, bool is_database, GError **error);
 
 /* Closes; what was not finished is removed. */
 void mp_output_free(MpOutput *output);

@@ -68,33 +68,17 @@ static void put_source(MpJson *json)
     mb_json_put_string(&json->json, "address", json->text->str);
 }
 
-/* Of the message as it stands, without the source's framing. */
 static void put_message_hash(MpJson *json)
 {
-    const MbItem *item = json->message->item;
-    MbRange text = {item->head, item->length - item->head - item->tail};
-    uint64_t done = 0;
+    char *hex[MP_HASHES];
 
-    while (done < text.length) {
-        MbRange piece = {text.offset + done, MIN(text.length - done, 1 << 20)};
-        const uint8_t *bytes = mb_tree_bytes(json->message->tree, 0, piece, json->scratch);
-
-        if (bytes == NULL)
-            break;
-        for (size_t i = 0; i < MP_HASHES; i++) {
-            if (json->digests[i] != NULL)
-                mb_digest_update(json->digests[i], bytes, (size_t)piece.length);
-        }
-        done += piece.length;
-    }
+    mp_hash_message(json->message, json->digests, json->scratch, hex);
     mb_json_key(&json->json, "hash");
     mb_json_begin_map(&json->json);
     for (size_t i = 0; i < MP_HASHES; i++) {
-        g_autofree char *hex =
-            json->digests[i] != NULL ? mb_digest_finish_hex(json->digests[i]) : NULL;
-
-        if (hex != NULL && done == text.length)
-            mb_json_put_string(&json->json, mb_digest_name((MbDigestKind)i), hex);
+        if (hex[i] != NULL)
+            mb_json_put_string(&json->json, mb_digest_name((MbDigestKind)i), hex[i]);
+        g_free(hex[i]);
     }
     mb_json_end_map(&json->json);
 }

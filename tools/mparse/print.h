@@ -27,8 +27,10 @@ typedef struct {
 typedef struct MpPrinter MpPrinter;
 
 struct MpPrinter {
+    /* Before all others, once a run. */
+    void (*begin)(MpPrinter *printer, GString *out);
     void (*message)(MpPrinter *printer, const MpMessage *message, GString *out);
-    /* The others may be NULL: nothing to print. A file that is no mail, in a folder or archive. */
+    /* All others may be NULL: nothing to print. A file that is no mail, in a folder or archive. */
     void (*other)(MpPrinter *printer, const MbItem *item, GString *out);
     /* Something could not be read; `text` names it. */
     void (*failure)(MpPrinter *printer, const char *text, GString *out);
@@ -56,6 +58,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpPrinter, mp_printer_free)
 MpPrinter *mp_print_tree_new(const MpOptions *options);
 MpPrinter *mp_print_shape_new(const MpOptions *options);
 MpPrinter *mp_print_json_new(const MpOptions *options);
+MpPrinter *mp_print_csv_new(const MpOptions *options);
+MpPrinter *mp_print_sqlite_new(const MpOptions *options);
+
+/* Digests of the message as it stands, without the source's framing: NULL where none is wanted, or
+ * the bytes cannot be read again. The caller frees them. */
+void mp_hash_message(const MpMessage *message, MbDigest *const digests[MP_HASHES],
+                     GByteArray *scratch, char *hex[MP_HASHES]);
 
 /* Whether a field's name is one of those that people look at first. */
 bool mp_is_main_field(const uint8_t *name, size_t length);

@@ -79,6 +79,19 @@ static bool do_source(Run *run, MbSource *source, bool is_content, bool *is_miss
     return true;
 }
 
+/* With the first PATH that is to be printed. */
+static void print_begin(Run *run)
+{
+    g_autoptr(MpPrinter) printer = NULL;
+
+    if (run->is_printed)
+        return;
+    run->is_printed = true;
+    printer = mp_printer_new(run->options);
+    if (printer->begin != NULL)
+        printer->begin(printer, mp_output_buffer(run->output));
+}
+
 /* False: the output failed. */
 static bool do_path(Run *run, const char *path, GError **error)
 {
@@ -97,7 +110,8 @@ static bool do_path(Run *run, const char *path, GError **error)
         return mp_crew_failure(run->crew, problem->message, error);
     }
     is_content = wants_content(run, source);
-    run->is_printed |= !is_content;
+    if (!is_content)
+        print_begin(run);
     if (!do_source(run, source, is_content, &is_missing, error))
         return false;
     mp_crew_summary(run->crew)->bytes_in += mb_source_bytes_in(source);
@@ -192,7 +206,7 @@ static bool do_all(Run *run, GError **error)
 {
     const MpOptions *options = run->options;
 
-    run->output = mp_output_open(options->output, error);
+    run->output = mp_output_open(options->output, options->format == MP_FORMAT_SQLITE, error);
     if (run->output == NULL)
         return false;
     if (options->extract_to != NULL) {
