@@ -18,7 +18,7 @@ mails = [
     b"Subject: \x1b]0;owned\x07\x1b[31mred\r\nFrom: plain@example.org\r\n\r\n",
     b"From: =?UTF-8?Q?=1B[2J=E2=80=AEevil?= <e@example.org>\r\nSubject: =?UTF-8?Q?a=0D=0Ab?=\r\n\r\nx\r\n",
     b"no header at all\r\n",
-    b"Subject: " + b"x" * 3000 + b"\r\n folded\r\nFrom: \"A very long name, indeed longer than a column\" <l@x>\r\n\r\n",
+    b"Subject: " + b"y" * 3000 + b"\r\n folded\r\nFrom: \"A very long name, indeed longer than a column\" <l@x>\r\n\r\n",
     b"From: a@example.org\r\nSubject: raw \xe4\xf6\xfc latin\r\n\r\nx\r\n",
     b"From: From here <f@example.org>\r\nSubject: lines\r\n\r\nFrom the start\r\n>From quoted\r\n.\r\nno end",
 ]
@@ -42,7 +42,7 @@ expect_equal "lines" 7 "$(wc -l <"$T/list")"
 expect_line "Zoë Müller                Grüße aus Köln" "$T/list"
 expect_line "plain@example.org         \\x1b]0;owned\\x07\\x1b[31mred" "$T/list"
 expect_line "\\x1b[2J\\u{202e}evil" "$T/list"
-expect_line "A very long name, indee…  xxx" "$T/list"
+expect_line "A very long name, indee…  yyy" "$T/list"
 expect_line "raw äöü latin" "$T/list"
 if LC_ALL=C grep -q $'[\001-\010\013-\037]' "$T/list"; then
     fail "a control character reached the terminal"

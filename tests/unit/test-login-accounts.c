@@ -29,7 +29,7 @@ static MbAccountFile *read_text(const char *text, mode_t mode, GError **error)
 {
     ck_assert(g_file_set_contents(path, text, -1, NULL));
     ck_assert_int_eq(g_chmod(path, mode), 0);
-    return mb_account_file_read(path, "/home/anna", error);
+    return mb_account_file_read(path, "/users/anna", error);
 }
 
 /* "pop3s://user@host:port" and what else is set, to be compared as a text. */
@@ -111,7 +111,7 @@ static const Row rows[] = {
      "account a\nhost h\nuser u\npasswordeval pass show \"a b\"\nauth scram-sha-256\n"
      "tls_trust_file ~/ca.pem\n",
      "a", MB_SERVICE_POP3,
-     "u@h:995 tls eval=pass show \"a b\" auth=SCRAM-SHA-256 trust=/home/anna/ca.pem"},
+     "u@h:995 tls eval=pass show \"a b\" auth=SCRAM-SHA-256 trust=/users/anna/ca.pem"},
     {"the system's trust by name", "account a\nhost h\nauth on\ntls_trust_file system\n", "a",
      MB_SERVICE_POP3, "-@h:995 tls"},
     {"auth off", "account a\nhost h\nuser u\nauth off\n", "a", MB_SERVICE_SMTP, "-@h:587 starttls"},
@@ -289,6 +289,28 @@ static void check_found(MbService service, const char *want)
         ck_assert_str_eq(found + strlen(folder) + 1, want);
 }
 
+static void remove_all(void)
+{
+    static const char *const made[] = {
+        ".config/mpop/config",
+        ".config/mailbatch/accounts",
+        "other/mailbatch/accounts",
+        ".mpoprc",
+        ".msmtprc",
+        ".config/mpop",
+        ".config/mailbatch",
+        "other/mailbatch",
+        ".config",
+        "other",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(made); i++) {
+        g_autofree char *name = g_build_filename(folder, made[i], NULL);
+
+        ck_assert_int_eq(g_remove(name), 0);
+    }
+}
+
 START_TEST(the_users_own_file_is_found)
 {
     g_autofree char *config = g_build_filename(folder, "other", NULL);
@@ -308,12 +330,7 @@ START_TEST(the_users_own_file_is_found)
     make("other/mailbatch", "accounts");
     found = mb_account_file_find(MB_SERVICE_POP3, folder, config);
     ck_assert_str_eq(found + strlen(folder) + 1, "other/mailbatch/accounts");
-    {
-        g_autofree char *command =
-            g_strdup_printf("rm -rf '%s'/.config '%s'/other '%s'/.m*", folder, folder, folder);
-
-        ck_assert_int_eq(system(command), 0);
-    }
+    remove_all();
 }
 END_TEST
 
