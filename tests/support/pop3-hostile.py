@@ -192,6 +192,11 @@ def quit_refused(server, _):
     raise Gone
 
 
+def other_mail(server, words):
+    """Somebody else's mailbox: as many messages, as large."""
+    server.send(b"+OK\r\n" + MAILS[int(words[1]) - 1].replace(b"Subject", b"Betreff") + b".\r\n")
+
+
 def drip(server, _):
     server.send(b"+OK\r\n")
     while True:
@@ -216,6 +221,7 @@ SCENARIOS = {
     "good": {},
     "greeting-silent": {"greeting": silence},
     "greeting-endless": {"greeting": endless(b"+OK ", b"x")},
+    "greeting-lines": {"greeting": endless(b"+OK ready\r\n", b"+OK and more\r\n")},
     "greeting-garbage": {"greeting": say(b"220 mail.example.org ESMTP\r\n")},
     "greeting-okay": {"greeting": say(b"+OKAY\r\n")},
     "greeting-lower": {"greeting": say(b"+ok ready\r\n")},
@@ -241,6 +247,12 @@ SCENARIOS = {
     "uidl-refused": {"uidl": say(b"-ERR unknown command\r\n")},
     "uidl-endless": {"uidl": endless(b"+OK\r\n", b"7 x\r\n")},
     "uidl-one-line": {"uidl": endless(b"+OK\r\n", b"x")},
+    "uidl-empty": {"uidl": say(b"+OK\r\n1 \r\n2 id2\r\n3 id3\r\n.\r\n")},
+    "uidl-other": {"uidl": say(b"+OK\r\n1 o1\r\n2 o2\r\n3 o3\r\n.\r\n"),
+                   "retr": other_mail, "top": other_mail},
+    "six": {"uidl": say(b"+OK\r\n" + b"".join(b"%d six%d\r\n" % (i, i) for i in range(1, 7)) + b".\r\n"),
+            "list": say(b"+OK\r\n" + b"".join(b"%d 23\r\n" % i for i in range(1, 7)) + b".\r\n"),
+            "retr": lambda server, words: server.send(b"+OK\r\n" + MAILS[0] + b".\r\n")},
     "uidl-path": {"uidl": say(b"+OK\r\n1 ../../etc/x\r\n2 /etc/passwd\r\n3 ..\r\n.\r\n")},
     "uidl-escape": {"uidl": say(b"+OK\r\n1 a\033[31mb\r\n2 id2\r\n3 c\0d\r\n.\r\n")},
     "uidl-long": {"uidl": say(b"+OK\r\n1 " + b"x" * 65536 + b"\r\n2 id2\r\n3 id3\r\n.\r\n")},
@@ -248,6 +260,9 @@ SCENARIOS = {
     "uidl-twice": {"uidl": say(b"+OK\r\n1 same\r\n2 same\r\n3 id3\r\n.\r\n")},
     "uidl-numbers": {"uidl": say(b"+OK\r\n0 a\r\n1 id1\r\n2 id2\r\n3 id3\r\n99 b\r\n"
                                  b"4294967297 c\r\n.\r\n")},
+    "stat-wrong": {"stat": say(b"+OK 18446744073709551616 -1\r\n")},
+    "list-huge": {"list": say(b"+OK\r\n1 2147483648\r\n2 18446744073709551615\r\n3 -1\r\n.\r\n")},
+    "list-one-line": {"list": endless(b"+OK\r\n", b"1")},
     "list-wrong": {"list": say(b"+OK\r\n1 0\r\n2 9223372036854775808\r\n3 99999999999999999999\r\n"
                                b".\r\n")},
     "list-refused": {"list": say(b"-ERR no\r\n")},
@@ -258,6 +273,10 @@ SCENARIOS = {
     "retr-end-after-cr": {"retr": on_second(b"+OK\r\nSubject: two\r", go=True)},
     "retr-end-after-dot": {"retr": on_second(b"+OK\r\nSubject: two\r\n.\r", go=True)},
     "retr-no-reply": {"retr": on_second(b"HTTP/1.1 200 fine\r\n")},
+    "retr-okay": {"retr": on_second(b"+OKAY\r\n" + MAILS[1] + b".\r\n")},
+    "retr-lower": {"retr": on_second(b"+ok\r\n" + MAILS[1] + b".\r\n")},
+    "retr-long-line": {"retr": endless(b"+OK\r\n", b"x")},
+    "retr-status-endless": {"retr": endless(b"+OK ", b"x")},
     "retr-long-status": {"retr": on_second(b"+OK " + b"x" * 102400 + b"\r\n" + MAILS[1] + b".\r\n")},
     "retr-forged": {"retr": on_second(b"+OK\r\nSubject: two\r\n\r\na\r\n.\r\n+OK forged\r\nx\r\n.\r\n")},
     "retr-empty": {"retr": on_second(b"+OK\r\n.\r\n")},
