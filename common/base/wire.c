@@ -56,6 +56,16 @@ void mb_wire_append_take(MbWire *wire, GBytes *bytes)
     g_ptr_array_add(wire->segments, bytes);
 }
 
+MbWire *mb_wire_behind(GBytes *head, const MbWire *wire)
+{
+    MbWire *joined = mb_wire_new();
+
+    mb_wire_append(joined, head);
+    for (size_t i = 0; i < wire->segments->len; i++)
+        mb_wire_append(joined, g_ptr_array_index(wire->segments, i));
+    return joined;
+}
+
 size_t mb_wire_segments(const MbWire *wire)
 {
     return wire->segments->len;

@@ -322,6 +322,75 @@ START_TEST(a_header_that_cannot_be_signed_is_refused)
 }
 END_TEST
 
+/* --- whole messages ----------------------------------------------------------------------- */
+
+static MbWire *wire_of(const char *const *segments)
+{
+    MbWire *wire = mb_wire_new();
+
+    for (; *segments != NULL; segments++)
+        mb_wire_append_take(wire, g_bytes_new(*segments, strlen(*segments)));
+    return wire;
+}
+
+START_TEST(a_message_is_signed_however_it_is_cut)
+{
+    static const char text[] = "From: a@b.example\r\nSubject: x\r\n\r\nHello\r\n \r\nyou\r\n\r\n";
+    g_autoptr(MbDkimSigner) signer = new_signer();
+    const char *const whole[] = {text, NULL};
+    g_autoptr(MbWire) message = wire_of(whole);
+    g_autoptr(MbDkimSealer) first = mb_dkim_sealer_new(signer);
+    g_autoptr(MbWire) signed_once = mb_dkim_seal(first, message, 1700000000, NULL);
+    g_autoptr(GBytes) want = mb_wire_flatten(signed_once);
+
+    ck_assert(g_str_has_prefix(g_bytes_get_data(want, NULL), "DKIM-Signature: v=1;"));
+    ck_assert_ptr_nonnull(strstr(g_bytes_get_data(want, NULL), "\r\nFrom: a@b.example\r\n"));
+    for (size_t i = 0; i + 1 < sizeof(text); i++) {
+        for (size_t j = i; j + 1 < sizeof(text); j++) {
+            g_autofree char *a = g_strndup(text, i), *b = g_strndup(text + i, j - i);
+            const char *const parts[] = {a, b, text + j, NULL};
+            g_autoptr(MbDkimSealer) sealer = mb_dkim_sealer_new(signer);
+            g_autoptr(MbWire) cut = wire_of(parts);
+            g_autoptr(MbWire) sealed = mb_dkim_seal(sealer, cut, 1700000000, NULL);
+            g_autoptr(GBytes) got = mb_wire_flatten(sealed);
+
+            ck_assert_msg(g_bytes_equal(want, got), "cut at %zu and %zu", i, j);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_body_that_stays_is_hashed_once)
+{
+    static const struct {
+        const char *header, *body;
+        uint64_t hashed;
+    } messages[] = {
+        {"From: a@b.example\r\n\r\n", "same\r\n", 1},
+        {"From: c@d.example\r\nTo: x@y\r\n\r\n", "same\r\n", 1},
+        {"From: a@b.example\r\n\r\n", "SAME\r\n", 2},
+        {"From: a@b.example\r\n\r\n", "same\r\n", 3},
+        {"From: a@b.example\r\n\r\n", "same\r\n.", 4},
+        {"From: a@b.example\r\n\r\n", "", 5},
+        {"From: a@b.example\r\n\r\n", "", 5},
+    };
+    g_autoptr(MbDkimSigner) signer = new_signer();
+    g_autoptr(MbDkimSealer) sealer = mb_dkim_sealer_new(signer);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(messages); i++) {
+        const char *const parts[] = {messages[i].header, messages[i].body, NULL};
+        g_autoptr(MbDkimSealer) other = mb_dkim_sealer_new(signer);
+        g_autoptr(MbWire) message = wire_of(parts);
+        g_autoptr(MbWire) one = mb_dkim_seal(sealer, message, 1, NULL);
+        g_autoptr(MbWire) two = mb_dkim_seal(other, message, 1, NULL);
+        g_autoptr(GBytes) got = mb_wire_flatten(one), want = mb_wire_flatten(two);
+
+        ck_assert_msg(g_bytes_equal(got, want), "message %zu", i);
+        ck_assert_msg(mb_dkim_sealer_hashed(sealer) == messages[i].hashed, "message %zu", i);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dkim");
@@ -341,6 +410,8 @@ int main(void)
     tcase_add_test(field, the_field_says_what_it_signs);
     tcase_add_test(field, blanks_and_folds_do_not_change_the_signature);
     tcase_add_test(field, a_header_that_cannot_be_signed_is_refused);
+    tcase_add_test(field, a_message_is_signed_however_it_is_cut);
+    tcase_add_test(field, a_body_that_stays_is_hashed_once);
     suite_add_tcase(suite, field);
     return run_suite(suite);
 }

@@ -31,6 +31,9 @@ void mb_wire_append(MbWire *wire, GBytes *bytes);
 /* Adds a segment and takes over the caller's reference. */
 void mb_wire_append_take(MbWire *wire, GBytes *bytes);
 
+/* A new wire: `head`, and what `wire` has, shared. */
+MbWire *mb_wire_behind(GBytes *head, const MbWire *wire);
+
 size_t mb_wire_segments(const MbWire *wire);
 MbWireSegment mb_wire_segment(const MbWire *wire, size_t index);
 

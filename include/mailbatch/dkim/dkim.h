@@ -3,7 +3,8 @@
  * (RFC 8463), relaxed canonicalisation of header and body.
  *
  *   campaign:  mb_dkim_signer_new(), mb_dkim_signer_add_key() once or twice
- *   message:   mb_dkim_body_update() for its octets in order, mb_dkim_body_finish(), mb_dkim_sign()
+ *   message:   mb_dkim_seal(); or mb_dkim_body_update() for its octets in order,
+ *              mb_dkim_body_finish(), mb_dkim_sign()
  *
  * What is signed is the message as it is composed, before SMTP's dot-stuffing. The same key, time
  * and message give the same field, always.
@@ -13,6 +14,7 @@
 #include <glib.h>
 #include <mailbatch/base/digest.h>
 #include <mailbatch/base/error.h>
+#include <mailbatch/base/wire.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -78,5 +80,22 @@ void mb_dkim_body_finish(MbDkimBody *body, uint8_t hash[MB_SHA256_LENGTH]);
 bool mb_dkim_sign(const MbDkimSigner *signer, const char *header, size_t header_length,
                   const uint8_t body_hash[MB_SHA256_LENGTH], int64_t unix_seconds, GString *out,
                   GError **error);
+
+/* --- whole messages ----------------------------------------------------------------------- */
+
+/* Signs message after message, and remembers the body it saw last: a campaign whose bodies are all
+ * the same has it hashed once. Borrows the signer. One thread at a time. */
+typedef struct MbDkimSealer MbDkimSealer;
+
+MbDkimSealer *mb_dkim_sealer_new(const MbDkimSigner *signer);
+void mb_dkim_sealer_free(MbDkimSealer *sealer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbDkimSealer, mb_dkim_sealer_free)
+
+/* The message with its signature fields in front: a new wire that shares the message's segments.
+ * NULL with an error as mb_dkim_sign(). */
+MbWire *mb_dkim_seal(MbDkimSealer *sealer, MbWire *message, int64_t unix_seconds, GError **error);
+
+/* How many bodies were hashed so far. */
+uint64_t mb_dkim_sealer_hashed(const MbDkimSealer *sealer);
 
 G_END_DECLS
