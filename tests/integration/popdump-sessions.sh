@@ -3,6 +3,7 @@
 # a busy server is waited for, one that lists a part only is drained, deletions come in portions, and
 # a mailbox whose unique-ids change is neither fetched again nor deleted from.
 . "$(dirname "$0")/../support/lib.sh"
+. "$MB_SOURCE/tests/support/servers.sh"
 
 popdump=$MB_BIN/popdump
 tool=$MB_SOURCE/tests/support/archive.py
@@ -400,3 +401,70 @@ timed "an octet now and then" 12 "too slow" --tls off --server "pop3://u1@127.0.
 archived 0
 stop_box
 statement P-10
+
+# ---- Dovecot ----
+
+mails=600
+eval "$(declare -f mb_write_dovecot | sed '1s/mb_write_dovecot/write_plain_dovecot/')"
+
+# Dovecot makes its unique-ids as $uidl_format says.
+mb_write_dovecot()
+{
+    write_plain_dovecot "$1"
+    echo "pop3_uidl_format = $uidl_format" >>"$1/dovecot/conf"
+}
+
+seed_box()
+{
+    mkdir -p "$T/seed"
+    for number in $(seq "$mails"); do
+        printf 'From: s%d@example.org\nSubject: mail %04d\n\n%*s\n' $((number % 9)) "$number" \
+            $((number % 700 + 1)) x >"$T/seed/$(printf %04d "$number")"
+    done
+    seed_mail u1 "$T"/seed/*
+}
+
+# fetch_box EXIT PORT [OPTION…]
+fetch_box()
+{
+    local code=$1 port=$2
+
+    shift 2
+    expect_exit "$code" timeout 300 "$popdump" fetch --password-file "$T/password" "$@" \
+        --server "pop3s://u1@localhost:$port" --tls-trust "$CA_FILE" "$T/archive"
+}
+
+dovecot_days()
+{
+    rm -rf "$T/archive" "$T/ready"
+    uidl_format=%08Xu%08Xv
+    start_dovecot_only "$T/dovecot"
+    seed_box
+    # The listing comes through each time, and about a fifth of the mail.
+    start_background "$T/proxy.log" "$MB_PYTHON" "$MB_SOURCE/tests/support/cut-proxy.py" \
+        "$T/ready" "$POP3S_PORT" 90000
+    wait_for test -s "$T/ready"
+    fetch_box 0 "$(cat "$T/ready")" --window 16
+    expect_line "$mails new messages archived" "$T/out"
+    [ "$(wc -l <"$T/proxy.log")" -ge 4 ] || fail "only $(wc -l <"$T/proxy.log") connections"
+    archived "$mails"
+    expect_equal "unique-ids archived" "$mails" "$("$popdump" list --json "$T/archive" |
+        sed 's/.*"uidl":"\([^"]*\)".*/\1/' | sort -u | wc -l)"
+    stop_servers
+
+    uidl_format=%g
+    start_dovecot_only "$T/dovecot"
+    fetch_box 10 "$POP3S_PORT" --delete
+    expect_line "$mails of $mails messages that were on the server are gone at once" "$T/err"
+    expect_line "$mails of them have new unique-ids" "$T/err"
+    expect_no_line "new message" "$T/out"
+    fetch_box 0 "$POP3S_PORT" --delete
+    expect_no_line "gone at once" "$T/err"
+    archived "$mails"
+    expect_equal "mails in the box" "$mails" "$(mail_count u1)"
+    stop_servers
+}
+
+if need_servers "Dovecot behind a line that breaks, and with other ids"; then
+    case_run "Dovecot behind a line that breaks, and with other ids" dovecot_days
+fi
