@@ -85,13 +85,24 @@ static bool has_from_line(const char *text, size_t length)
     return false;
 }
 
+/* Whether BOUNDARY_START stands somewhere; its last octet is the rarer one. */
+static bool has_boundary_start(const char *text, size_t length)
+{
+    const char *end = text + length;
+
+    for (const char *at = text; (at = memchr(at, BOUNDARY_START[1], (size_t)(end - at))) != NULL;
+         at++)
+        if (at > text && at[-1] == BOUNDARY_START[0])
+            return true;
+    return false;
+}
+
 static MbEncoding choose(const char *text, size_t length, bool eightbit)
 {
     MbEncoding encoding = mb_encode_choose(text, length, eightbit);
 
     if (mb_encoding_is_identity(encoding) &&
-        (memmem(text, length, BOUNDARY_START, strlen(BOUNDARY_START)) != NULL ||
-         has_from_line(text, length)))
+        (has_boundary_start(text, length) || has_from_line(text, length)))
         return MB_ENCODING_QP;
     return encoding;
 }

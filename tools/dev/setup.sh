@@ -15,7 +15,7 @@ build='
     openssl ca-certificates'
 tests='
     check clang-format debootstrap git libarchive-tools mandoc python3 shellcheck sqlite3 strace
-    bzip2 procps xz-utils zstd'
+    bzip2 procps valgrind xz-utils zstd'
 
 case ${1:-} in
     '') wanted="$build $tests" ;;
