@@ -233,6 +233,11 @@ static const Expr *filtered(Compiler *compiler)
                            near != NULL ? near : "", near != NULL ? "`?" : "");
             return NULL;
         }
+        if (filter->filter->needs_key && compiler->tmpl->token_key == NULL) {
+            template_error(compiler->tmpl, token->offset, compiler->error,
+                           "%s: there is no key to make it with", filter->filter->name);
+            return NULL;
+        }
         filter->a = expr;
         if (!compiler_advance(compiler) || !filter_arguments(compiler, filter))
             return NULL;

@@ -1,6 +1,10 @@
 #include "filter.h"
 
+#include <mailbatch/base/digest.h>
+#include <mailbatch/base/text.h>
 #include <string.h>
+
+#define TOKEN_OCTETS 16
 
 /* Text that grows in the rendering's arena. */
 typedef struct {
@@ -134,6 +138,27 @@ static bool filter_url(Render *render, const Expr *expr, const Value *in, const 
     }
     *out = grown(&growing);
     return !too_large(render, expr, out->length);
+}
+
+static bool filter_token(Render *render, const Expr *expr, const Value *in, const Value *arguments,
+                         Value *out)
+{
+    Growing growing = {.arena = &render->arena};
+    uint8_t digest[MB_SHA256_LENGTH];
+    g_autofree char *hex = NULL;
+    gsize key_length;
+    const void *key = g_bytes_get_data(render->tmpl->token_key, &key_length);
+    const char *text;
+    size_t length;
+
+    (void)arguments;
+    if (!value_text(render, expr, in, &text, &length))
+        return false;
+    mb_hmac_sha256(key, key_length, text, length, digest);
+    hex = mb_text_hex(digest, TOKEN_OCTETS);
+    grow(&growing, hex, strlen(hex));
+    *out = grown(&growing);
+    return true;
 }
 
 static bool filter_length(Render *render, const Expr *expr, const Value *in, const Value *arguments,
@@ -361,21 +386,22 @@ static bool filter_join(Render *render, const Expr *expr, const Value *in, const
 /* --- the table ---------------------------------------------------------------------------- */
 
 static const Filter filters[] = {
-    {"default", filter_default, 1, {"value", "empty"}},
-    {"upper", filter_upper, 0, {NULL}},
-    {"lower", filter_lower, 0, {NULL}},
-    {"title", filter_title, 0, {NULL}},
-    {"trim", filter_trim, 0, {NULL}},
-    {"truncate", filter_truncate, 0, {"length", "killwords", "end"}},
-    {"replace", filter_replace, 2, {"old", "new"}},
-    {"date", filter_date, 0, {"format"}},
-    {"number", filter_number, 0, {"decimals", "point", "group"}},
-    {"url", filter_url, 0, {NULL}},
-    {"html", filter_html, 0, {NULL}},
-    {"safe", filter_safe, 0, {NULL}},
-    {"join", filter_join, 0, {"separator"}},
-    {"split", filter_split, 0, {"separator"}},
-    {"length", filter_length, 0, {NULL}},
+    {"default", filter_default, 1, {"value", "empty"}, false},
+    {"upper", filter_upper, 0, {NULL}, false},
+    {"lower", filter_lower, 0, {NULL}, false},
+    {"title", filter_title, 0, {NULL}, false},
+    {"trim", filter_trim, 0, {NULL}, false},
+    {"truncate", filter_truncate, 0, {"length", "killwords", "end"}, false},
+    {"replace", filter_replace, 2, {"old", "new"}, false},
+    {"date", filter_date, 0, {"format"}, false},
+    {"number", filter_number, 0, {"decimals", "point", "group"}, false},
+    {"url", filter_url, 0, {NULL}, false},
+    {"html", filter_html, 0, {NULL}, false},
+    {"safe", filter_safe, 0, {NULL}, false},
+    {"join", filter_join, 0, {"separator"}, false},
+    {"split", filter_split, 0, {"separator"}, false},
+    {"length", filter_length, 0, {NULL}, false},
+    {"token", filter_token, 0, {NULL}, true},
 };
 
 const Filter *filter_find(const char *name, size_t length)
@@ -390,7 +416,7 @@ const char *const *filter_names(void)
 {
     static const char *const names[] = {"default", "upper", "lower",  "title", "trim", "truncate",
                                         "replace", "date",  "number", "url",   "html", "safe",
-                                        "join",    "split", "length", NULL};
+                                        "join",    "split", "length", "token", NULL};
 
     G_STATIC_ASSERT(G_N_ELEMENTS(names) == G_N_ELEMENTS(filters) + 1);
     return names;

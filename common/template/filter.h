@@ -29,6 +29,7 @@ struct Filter {
     FilterFunction run;
     size_t min_arguments;
     const char *parameters[MAX_ARGUMENTS + 1]; /* their names, NULL-ended */
+    bool needs_key;
 };
 
 const Filter *filter_find(const char *name, size_t length);

@@ -91,6 +91,7 @@ static MbTemplate *new_template(const char *source, size_t length, const MbTempl
     tmpl->mode = options->mode;
     tmpl->max_output = options->max_output != 0 ? options->max_output : DEFAULT_MAX_OUTPUT;
     tmpl->max_steps = options->max_steps != 0 ? options->max_steps : DEFAULT_MAX_STEPS;
+    tmpl->token_key = options->token_key != NULL ? g_bytes_ref(options->token_key) : NULL;
     tmpl->source = g_malloc(length + 1);
     memcpy(tmpl->source, source, length);
     tmpl->source[length] = '\0';
@@ -140,6 +141,7 @@ void mb_template_free(MbTemplate *tmpl)
     if (tmpl == NULL)
         return;
     arena_clear(&tmpl->arena);
+    g_clear_pointer(&tmpl->token_key, g_bytes_unref);
     g_free(tmpl->used);
     g_free(tmpl->source);
     g_free(tmpl->file);

@@ -110,6 +110,7 @@ struct MbTemplate {
     guint line, column; /* of the source's first character */
     MbTemplateMode mode;
     size_t max_output, max_steps;
+    GBytes *token_key;
     char *source;
     size_t length;
     size_t n_names;

@@ -335,6 +335,27 @@ START_TEST(no_input_breaks_the_limits)
 }
 END_TEST
 
+START_TEST(a_token_is_the_keys_hmac)
+{
+    static const char source[] = "{{ email|token }}";
+    g_autoptr(GBytes) key = g_bytes_new_static("secret", 6);
+    MbTemplateNames known = {.names = names, .n_names = G_N_ELEMENTS(names)};
+    MbTemplateValue row[G_N_ELEMENTS(names)];
+    g_autoptr(MbTemplate) tmpl =
+        mb_template_compile(source, strlen(source), &known,
+                            &(MbTemplateOptions){.file = "t.txt", .token_key = key}, NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autofree char *without = rendering(source, MB_TEMPLATE_TEXT);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        row[i] = (MbTemplateValue){values[i], strlen(values[i])};
+    ck_assert(mb_template_render(tmpl, &(MbTemplateScope){.values = row}, out, NULL));
+    ck_assert_str_eq(out->str, "7f1964d1cf386a6eb4ebf75f3e30cc9a");
+    ck_assert(mb_template_varies(tmpl));
+    ck_assert_str_eq(without, "t.txt:1:10: token: there is no key to make it with");
+}
+END_TEST
+
 START_TEST(what_a_template_uses_is_known)
 {
     g_autoptr(MbTemplate) still = compile("{{ month }} {{ \"x\" }}", MB_TEMPLATE_TEXT, NULL);
@@ -450,6 +471,7 @@ int main(void)
     tcase_add_test(language, marked_values_can_be_told_from_the_templates_text);
     tcase_add_test(language, mistakes_are_named_with_their_place);
     tcase_add_test(language, what_a_template_uses_is_known);
+    tcase_add_test(language, a_token_is_the_keys_hmac);
     tcase_add_test(language, errors_count_lines_from_where_the_source_begins);
     suite_add_tcase(suite, language);
     tcase_set_timeout(robust, 30);

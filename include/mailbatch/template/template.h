@@ -10,7 +10,7 @@
  *                loop.index .index0 .first .last .length
  *   filters      default(x) upper lower title trim truncate(n, killwords, end) replace(old, new)
  *                date(format) number(decimals, point, group) url html safe join(separator)
- *                split(separator) length
+ *                split(separator) length token
  *
  * Every name is checked when the template is compiled, in branches not taken too. A column whose
  * name is no identifier is reached as `row["First name"]`. Values are texts. A text compares with
@@ -62,6 +62,8 @@ typedef struct {
     guint column;     /* likewise */
     MbTemplateMode mode;
     size_t max_output; /* bytes one rendering may yield; 0: 64 MiB */
+    GBytes *token_key; /* for the filter `token`: 32 hex digits of the text's HMAC-SHA-256, which
+                          nobody can make up who has not this key; NULL: the filter is an error */
     size_t max_steps;  /* expressions and loop turns of one rendering; 0: 10,000,000 */
 } MbTemplateOptions;
 
