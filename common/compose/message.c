@@ -204,6 +204,16 @@ static size_t expected_length(const MbComposeMessage *message)
     return sum;
 }
 
+bool mb_compose_message_check(const MbComposeMessage *message, GError **error)
+{
+    bool good = compose_head_check(message->head, error);
+
+    for (size_t i = 0; i < message->n_bodies && good; i++)
+        good = message->bodies[i].part != NULL ||
+               compose_check_text(message->bodies[i].text, message->bodies[i].length, error);
+    return good;
+}
+
 MbWire *mb_compose_message(const MbComposeMessage *message, GError **error)
 {
     Builder builder = {.message = message, .error = error};

@@ -121,18 +121,26 @@ static bool check_type(const char *type, GError **error)
     return false;
 }
 
+bool compose_check_text(const char *text, size_t length, GError **error)
+{
+    size_t bad;
+
+    if (mb_text_is_utf8(text, length, &bad))
+        return true;
+    g_set_error(error, MB_COMPOSE_ERROR, MB_ERROR_DATA,
+                "octet 0x%02X at offset %zu of the text is not UTF-8", (unsigned char)text[bad],
+                bad);
+    return false;
+}
+
 bool compose_put_text(GString *out, const char *type, const char *text, size_t length,
                       bool eightbit, bool *ends_line, GError **error)
 {
     MbEncoding encoding = choose(text, length, eightbit);
-    size_t bad, before;
+    size_t before;
 
-    if (!mb_text_is_utf8(text, length, &bad)) {
-        g_set_error(error, MB_COMPOSE_ERROR, MB_ERROR_DATA,
-                    "octet 0x%02X at offset %zu of the text is not UTF-8", (unsigned char)text[bad],
-                    bad);
+    if (!compose_check_text(text, length, error))
         return false;
-    }
     *ends_line = encoding == MB_ENCODING_BASE64;
     g_string_append(out, "Content-Type: ");
     g_string_append(out, type);

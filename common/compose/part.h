@@ -14,6 +14,9 @@ struct MbComposePart {
     size_t content_length;
 };
 
+/* Fails for what is not UTF-8. */
+bool compose_check_text(const char *text, size_t length, GError **error);
+
 /* Appends a text part to `out`; *ends_line as above. The text has to be UTF-8 and `type` a type. */
 bool compose_put_text(GString *out, const char *type, const char *text, size_t length,
                       bool eightbit, bool *ends_line, GError **error);

@@ -182,6 +182,43 @@ START_TEST(text_that_is_not_utf8_is_refused)
 }
 END_TEST
 
+/* What is judged fails with the words of what is made. */
+START_TEST(judged_is_what_could_be_made)
+{
+    static const struct {
+        const char *name, *plain, *html;
+        bool bare; /* a head that lacks all */
+        bool good;
+    } rows[] = {
+        {"one text", "Grüße\n", NULL, false, true},
+        {"two texts", "a\n", "<p>ü</p>\n", false, true},
+        {"no From", "a\n", NULL, true, false},
+        {"a text that is no UTF-8", "a\xFF\n", NULL, false, false},
+        {"an HTML that is no UTF-8", "a\n", "<p>\xC3</p>\n", false, false},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(MbComposeHead) head = rows[i].bare ? mb_compose_head_new() : new_head();
+        MbComposeBody bodies[2] = {
+            {.type = "text/plain", .text = rows[i].plain, .length = strlen(rows[i].plain)},
+            {.type = "text/html",
+             .text = rows[i].html,
+             .length = rows[i].html != NULL ? strlen(rows[i].html) : 0},
+        };
+        MbComposeMessage message = {
+            .head = head, .bodies = bodies, .n_bodies = rows[i].html != NULL ? 2 : 1, .seed = "s"};
+        g_autoptr(GError) judged = NULL, made = NULL;
+        g_autoptr(MbWire) wire = mb_compose_message(&message, &made);
+
+        ck_assert_msg((wire != NULL) == rows[i].good, "%s", rows[i].name);
+        ck_assert_msg(mb_compose_message_check(&message, &judged) == rows[i].good, "%s",
+                      rows[i].name);
+        if (!rows[i].good)
+            ck_assert_str_eq(judged->message, made->message);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("compose");
@@ -193,6 +230,7 @@ int main(void)
     tcase_add_test(bodies, no_line_is_longer_than_allowed);
     tcase_add_test(bodies, eight_bit_goes_out_only_when_asked_for);
     tcase_add_test(bodies, text_that_is_not_utf8_is_refused);
+    tcase_add_test(bodies, judged_is_what_could_be_made);
     suite_add_tcase(suite, bodies);
     return run_suite(suite);
 }

@@ -79,6 +79,7 @@ bool campaign_compose(Rendering *rendering, GError **error)
 {
     MmRenderer *renderer = rendering->renderer;
     const MmCampaign *campaign = rendering->campaign;
+    MbComposeMessage message;
     MbComposeBody bodies[2];
     size_t n = 1;
 
@@ -88,16 +89,19 @@ bool campaign_compose(Rendering *rendering, GError **error)
         return false;
     n += campaign->html.exists;
     campaign_add_all(renderer->attachments, campaign->attached);
-    renderer->wire = mb_compose_message(
-        &(MbComposeMessage){.head = renderer->head,
-                            .bodies = bodies,
-                            .n_bodies = n,
-                            .inlines = (MbComposePart *const *)renderer->inlines->pdata,
-                            .n_inlines = renderer->inlines->len,
-                            .attachments = (MbComposePart *const *)renderer->attachments->pdata,
-                            .n_attachments = renderer->attachments->len,
-                            .seed = campaign->seed,
-                            .eightbit = rendering->options->eightbit},
-        error);
+    message = (MbComposeMessage){
+        .head = renderer->head,
+        .bodies = bodies,
+        .n_bodies = n,
+        .inlines = (MbComposePart *const *)renderer->inlines->pdata,
+        .n_inlines = renderer->inlines->len,
+        .attachments = (MbComposePart *const *)renderer->attachments->pdata,
+        .n_attachments = renderer->attachments->len,
+        .seed = campaign->seed,
+        .eightbit = rendering->options->eightbit,
+    };
+    if (rendering->options->judge && campaign->max_size == 0)
+        return mb_compose_message_check(&message, error);
+    renderer->wire = mb_compose_message(&message, error);
     return renderer->wire != NULL;
 }

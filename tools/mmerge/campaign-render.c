@@ -356,10 +356,13 @@ static bool add_message_id(Rendering *rendering, const MmRow *row, GError **erro
 
 static bool check_size(const Rendering *rendering, GError **error)
 {
-    size_t length = mb_wire_length(rendering->renderer->wire);
     g_autofree char *size = NULL, *limit = NULL;
+    size_t length;
 
-    if (rendering->campaign->max_size == 0 || length <= rendering->campaign->max_size)
+    if (rendering->campaign->max_size == 0)
+        return true;
+    length = mb_wire_length(rendering->renderer->wire);
+    if (length <= rendering->campaign->max_size)
         return true;
     size = mb_text_format_size(length);
     limit = mb_text_format_size(rendering->campaign->max_size);

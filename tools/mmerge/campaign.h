@@ -143,8 +143,8 @@ typedef struct {
                         suppressed are flagged: all of them when no To is left */
     size_t n_recipients;
     const char *message_id; /* with angle brackets */
-    MbWire *wire;
-    bool smtputf8; /* an address is beyond ASCII: the server must offer SMTPUTF8 */
+    MbWire *wire;           /* NULL when it was only judged */
+    bool smtputf8;          /* an address is beyond ASCII: the server must offer SMTPUTF8 */
 
     MbComposePart *const *attachments;
     size_t n_attachments;
@@ -160,6 +160,7 @@ typedef struct {
     const char
         *only_to;  /* --redirect-to: the one recipient of the envelope; the header stays. Or NULL */
     bool eightbit; /* the relay offers 8BITMIME */
+    bool judge;    /* only whether it can be made: no wire, unless --max-size asks for its length */
 } MmRenderOptions;
 
 /* A thread's scratch. */

@@ -59,10 +59,11 @@ static void say_stop(const Intake *intake, GError **error)
 
 static bool examine(const MmCampaign *campaign, Intake *intake, GError **error)
 {
+    static const MmRenderOptions judge = {.judge = true};
     g_autoptr(MbProgress) progress = mb_progress_new("rows checked", 0);
     MmPreflightTotals totals = {0};
 
-    if (!mm_preflight(campaign, NULL, take_row, intake, progress, &totals, error))
+    if (!mm_preflight(campaign, &judge, take_row, intake, progress, &totals, error))
         return false;
     if (totals.stop) {
         say_stop(intake, error);

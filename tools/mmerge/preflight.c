@@ -89,7 +89,7 @@ static bool judge(Preflight *preflight, MmRenderer *renderer, const MmRow *row,
     }
     totals->good++;
     totals->recipients += left;
-    totals->bytes += mb_wire_length(message->wire);
+    totals->bytes += message->wire != NULL ? mb_wire_length(message->wire) : 0;
     return true;
 }
 

@@ -27,7 +27,7 @@ typedef struct {
     uint64_t duplicates; /* same To as a row before, whatever --duplicates says */
     uint64_t suppressed; /* rows with no recipient left */
     uint64_t recipients; /* of the good ones, those suppressed not counted */
-    uint64_t bytes;      /* of the good ones */
+    uint64_t bytes;      /* of the good ones; 0 when they were only judged */
     bool stop;           /* something is wrong that --bad-rows and --duplicates do not skip */
 } MmPreflightTotals;
 

@@ -142,6 +142,9 @@ typedef struct {
  * Fails (MB_ERROR_DATA) when From, Date or Message-ID is missing, or a text is not UTF-8. */
 MbWire *mb_compose_message(const MbComposeMessage *message, GError **error);
 
+/* Fails where mb_compose_message() would, and makes nothing. */
+bool mb_compose_message_check(const MbComposeMessage *message, GError **error);
+
 /* --- HTML --------------------------------------------------------------------------------- */
 
 /* Appends a text for people out of HTML: blocks and line breaks, lists, tables row by row, images'
