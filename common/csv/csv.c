@@ -1,51 +1,19 @@
-#include "header.h"
-#include "input.h"
-#include "record.h"
+#include "internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/text.h>
-#include <mailbatch/csv/csv.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_WINDOW        (256 * 1024)
 #define DEFAULT_MAX_RECORD (16 * 1024 * 1024)
 #define DEFAULT_COLUMNS    10000
 
 MB_DEFINE_QUARK(mb_csv_error)
 
-struct MbCsv {
-    char *name, *encoding;
-    char wanted_delimiter;
-    size_t max_record, max_columns;
-    int descriptor; /* -1 when fed */
-    uint64_t size, offset;
-    char *window; /* what a file is read through */
-
-    CsvInput *input;
-    CsvRecord record;
-    bool finished;
-    GError *failure; /* nothing more can be read */
-    GError *row_error;
-    GArray *values; /* MbCsvValue, into the record's text */
-
-    CsvHeader *header;    /* NULL until it was read */
-    GString *header_text; /* its lines, until the delimiter is known */
-    char delimiter;
-
-    uint64_t line;   /* lines taken */
-    uint64_t number; /* spreadsheet rows passed */
-    uint64_t header_line;
-    uint64_t blank_rows;
-    GPtrArray *warnings; /* NULL-ended */
-};
-
 /* --- making and feeding ------------------------------------------------------------------- */
 
-static void start(MbCsv *csv)
+void csv_start(MbCsv *csv)
 {
     csv_record_init(&csv->record, csv->max_record, csv->max_columns);
     csv->input = csv_input_new(csv->encoding);
@@ -54,7 +22,7 @@ static void start(MbCsv *csv)
     g_string_truncate(csv->header_text, 0);
 }
 
-static void stop(MbCsv *csv)
+void csv_stop(MbCsv *csv)
 {
     csv_record_clear(&csv->record);
     g_clear_pointer(&csv->input, csv_input_free);
@@ -77,7 +45,7 @@ MbCsv *mb_csv_new(const MbCsvOptions *options, GError **error)
     csv->values = g_array_new(FALSE, FALSE, sizeof(MbCsvValue));
     csv->warnings = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(csv->warnings, NULL);
-    start(csv);
+    csv_start(csv);
     if (csv->input != NULL)
         return csv;
     g_set_error(error, MB_CSV_ERROR, MB_ERROR_USAGE,
@@ -91,7 +59,7 @@ void mb_csv_free(MbCsv *csv)
 {
     if (csv == NULL)
         return;
-    stop(csv);
+    csv_stop(csv);
     if (csv->descriptor >= 0)
         close(csv->descriptor);
     g_clear_error(&csv->failure);
@@ -118,9 +86,7 @@ void mb_csv_finish(MbCsv *csv)
     csv_input_finish(csv->input);
 }
 
-static void fail(MbCsv *csv, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void fail(MbCsv *csv, const char *format, ...)
+void csv_fail(MbCsv *csv, const char *format, ...)
 {
     g_autofree char *message = NULL;
     va_list arguments;
@@ -138,9 +104,10 @@ static void fail_too_long(MbCsv *csv, uint64_t line)
 {
     g_autofree char *limit = mb_text_format_size(csv->max_record);
 
-    fail(csv,
-         "line %" G_GUINT64_FORMAT ": the row that begins here is over %s: is a quote not closed?",
-         line, limit);
+    csv_fail(csv,
+             "line %" G_GUINT64_FORMAT
+             ": the row that begins here is over %s: is a quote not closed?",
+             line, limit);
 }
 
 /* What has no line end yet. */
@@ -167,13 +134,13 @@ static bool take_line(MbCsv *csv, const CsvLine *line)
     case CSV_RECORD_OPEN: break;
     case CSV_RECORD_TOO_LONG: fail_too_long(csv, csv->record.line); break;
     case CSV_RECORD_BAD_QUOTE:
-        fail(csv,
-             "line %" G_GUINT64_FORMAT
-             ": text behind a closing quote: write a quote inside quotes as \"\"",
-             csv->line);
+        csv_fail(csv,
+                 "line %" G_GUINT64_FORMAT
+                 ": text behind a closing quote: write a quote inside quotes as \"\"",
+                 csv->line);
         break;
     case CSV_RECORD_NO_MEMORY:
-        fail(csv, "line %" G_GUINT64_FORMAT ": out of memory", csv->line);
+        csv_fail(csv, "line %" G_GUINT64_FORMAT ": out of memory", csv->line);
         break;
     }
     return false;
@@ -201,15 +168,15 @@ static bool gather_header(MbCsv *csv, const CsvLine *line)
         }
     }
     if (line->invalid)
-        fail(csv,
-             "line %" G_GUINT64_FORMAT ": octet 0x%02X at offset %" G_GUINT64_FORMAT
-             " is not %s: save it as UTF-8, or name its encoding with --encoding",
-             csv->line, line->bad_octet, line->bad_offset, csv_input_encoding(csv->input));
+        csv_fail(csv,
+                 "line %" G_GUINT64_FORMAT ": octet 0x%02X at offset %" G_GUINT64_FORMAT
+                 " is not %s: save it as UTF-8, or name its encoding with --encoding",
+                 csv->line, line->bad_octet, line->bad_offset, csv_input_encoding(csv->input));
     if (memchr(line->text, '\0', line->length) != NULL)
-        fail(csv,
-             "line %" G_GUINT64_FORMAT
-             ": holds NUL octets: if it is UTF-16, say --encoding UTF-16LE (or UTF-16BE)",
-             csv->line);
+        csv_fail(csv,
+                 "line %" G_GUINT64_FORMAT
+                 ": holds NUL octets: if it is UTF-16, say --encoding UTF-16LE (or UTF-16BE)",
+                 csv->line);
     g_string_append_len(csv->header_text, line->text, (gssize)line->length);
     if (csv->header_text->len > csv->max_record)
         fail_too_long(csv, csv->header_line);
@@ -224,13 +191,13 @@ static bool name_columns(MbCsv *csv, CsvHeader *header)
     g_autoptr(GError) error = NULL;
 
     if (spans->len > csv->max_columns)
-        fail(csv, "line %" G_GUINT64_FORMAT ": over %zu columns", csv->header_line,
-             csv->max_columns);
+        csv_fail(csv, "line %" G_GUINT64_FORMAT ": over %zu columns", csv->header_line,
+                 csv->max_columns);
     for (guint i = 0; i < spans->len && csv->failure == NULL; i++) {
         CsvSpan span = g_array_index(spans, CsvSpan, i);
 
         if (!csv_header_add(header, csv->record.text->str + span.offset, span.length, &error))
-            fail(csv, "line %" G_GUINT64_FORMAT ": %s", csv->header_line, error->message);
+            csv_fail(csv, "line %" G_GUINT64_FORMAT ": %s", csv->header_line, error->message);
     }
     return csv->failure == NULL;
 }
@@ -245,8 +212,8 @@ static void read_header(MbCsv *csv)
         csv->delimiter = csv_header_delimiter(whole.text, whole.length);
     csv_record_set_delimiter(&csv->record, csv->delimiter);
     if (!take_line(csv, &whole)) {
-        fail(csv, "line %" G_GUINT64_FORMAT ": a quote of the header is not closed",
-             csv->header_line);
+        csv_fail(csv, "line %" G_GUINT64_FORMAT ": a quote of the header is not closed",
+                 csv->header_line);
         return;
     }
     header = csv_header_new();
@@ -329,15 +296,15 @@ static void fill_row(MbCsv *csv, MbCsvRow *row)
 static MbNext end_of_input(MbCsv *csv)
 {
     if (csv_record_is_open(&csv->record) && csv->header != NULL)
-        fail(csv, "line %" G_GUINT64_FORMAT ": a quote is opened here and never closed",
-             csv->record.field_line);
+        csv_fail(csv, "line %" G_GUINT64_FORMAT ": a quote is opened here and never closed",
+                 csv->record.field_line);
     else if (csv->header == NULL && csv->header_text->len > 0)
-        fail(csv, "line %" G_GUINT64_FORMAT ": a quote of the header is not closed",
-             csv->header_line);
+        csv_fail(csv, "line %" G_GUINT64_FORMAT ": a quote of the header is not closed",
+                 csv->header_line);
     else if (csv->header == NULL)
-        fail(csv, "%s",
-             csv->line == 0 ? "is empty: the first line must name the columns"
-                            : "has no header: the first line must name the columns");
+        csv_fail(csv, "%s",
+                 csv->line == 0 ? "is empty: the first line must name the columns"
+                                : "has no header: the first line must name the columns");
     return csv->failure != NULL ? MB_FAILED : MB_END;
 }
 
@@ -374,7 +341,7 @@ static bool read_window(MbCsv *csv)
     ssize_t got;
 
     do
-        got = read(csv->descriptor, csv->window, READ_WINDOW);
+        got = read(csv->descriptor, csv->window, CSV_WINDOW);
     while (got < 0 && errno == EINTR);
     if (got < 0) {
         mb_file_set_error(&csv->failure, csv->name, "cannot read", errno);
@@ -397,60 +364,6 @@ MbNext mb_csv_next(MbCsv *csv, MbCsvRow *row, GError **error)
     if (next == MB_FAILED && error != NULL)
         *error = g_error_copy(csv->failure);
     return next;
-}
-
-/* --- files -------------------------------------------------------------------------------- */
-
-MbCsv *mb_csv_open(const char *path, const MbCsvOptions *options, GError **error)
-{
-    MbCsvOptions named = options != NULL ? *options : (MbCsvOptions){0};
-    g_autoptr(MbCsv) csv = NULL;
-    struct stat status;
-
-    if (named.name == NULL)
-        named.name = path;
-    csv = mb_csv_new(&named, error);
-    if (csv == NULL)
-        return NULL;
-    csv->descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (csv->descriptor < 0 || fstat(csv->descriptor, &status) != 0) {
-        mb_file_set_error(error, csv->name, "cannot read", errno);
-        return NULL;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        g_set_error(error, MB_CSV_ERROR, MB_ERROR_NO_INPUT,
-                    "%s: is no regular file (it has to be read more than once)", csv->name);
-        return NULL;
-    }
-    csv->size = (uint64_t)status.st_size;
-    csv->window = g_malloc(READ_WINDOW);
-    if (mb_csv_next(csv, NULL, error) != MB_NEXT)
-        return NULL;
-    return g_steal_pointer(&csv);
-}
-
-bool mb_csv_rewind(MbCsv *csv, GError **error)
-{
-    CsvHeader *before = g_steal_pointer(&csv->header);
-    bool same = false;
-
-    g_assert(csv->descriptor >= 0);
-    g_clear_error(&csv->failure);
-    stop(csv);
-    start(csv);
-    g_ptr_array_set_size(csv->warnings, 0);
-    g_ptr_array_add(csv->warnings, NULL);
-    if (lseek(csv->descriptor, 0, SEEK_SET) < 0)
-        mb_file_set_error(&csv->failure, csv->name, "cannot read again", errno);
-    if (mb_csv_next(csv, NULL, error) == MB_NEXT) {
-        same = csv_header_equal(before, csv->header);
-        if (!same) {
-            fail(csv, "its header changed while it was being read");
-            g_propagate_error(error, g_error_copy(csv->failure));
-        }
-    }
-    csv_header_free(before);
-    return same;
 }
 
 /* --- what is known ------------------------------------------------------------------------ */

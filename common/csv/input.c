@@ -11,6 +11,11 @@ typedef struct {
     uint8_t octet;
 } BadPlace;
 
+/* Where a conversion began: in the file, and in the text. */
+typedef struct {
+    uint64_t raw, text;
+} Chunk;
+
 struct CsvInput {
     char *encoding; /* NULL: the octets are UTF-8 */
     bool decided;   /* the BOM was looked at */
@@ -26,7 +31,9 @@ struct CsvInput {
     uint64_t text_offset; /* of text->str[0], in all the text made */
     uint64_t
         skipped; /* octets of the BOM: file offset of text offset 0, when nothing is converted */
-    GArray *bad; /* BadPlace, ascending */
+    Chunk chunks[2]; /* what was converted last, and before: where a place may begin */
+    size_t to_skip;  /* of the text to come, passed over: see csv_input_start_at() */
+    GArray *bad;     /* BadPlace, ascending */
     guint bad_taken; /* of `bad`, passed by the lines handed out */
 };
 
@@ -118,6 +125,8 @@ static void convert(CsvInput *input)
     char buffer[8192];
     size_t done = 0;
 
+    input->chunks[1] = input->chunks[0];
+    input->chunks[0] = (Chunk){input->raw_offset, input->text_offset + input->text->len};
     while (done < input->raw->len) {
         char *from = input->raw->str + done, *to = buffer;
         gsize from_left = input->raw->len - done, to_left = sizeof buffer;
@@ -174,6 +183,61 @@ void csv_input_finish(CsvInput *input)
     csv_input_push(input, "", 0);
 }
 
+/* ---- beginning in the middle ---- */
+
+/* Encodings whose octets mean the same wherever a character begins. */
+static bool is_stateless(const char *encoding)
+{
+    static const char *const prefixes[] = {
+        "ISO-8859-", "ISO8859-", "WINDOWS-", "CP125",    "CP437",    "CP85",
+        "KOI8-",     "LATIN",    "MAC",      "UTF-16LE", "UTF-16BE", "UTF-32LE",
+        "UTF-32BE",  "GBK",      "GB18030",  "BIG5",     "EUC-",     "SHIFT_JIS",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(prefixes); i++)
+        if (g_ascii_strncasecmp(encoding, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+bool csv_input_place(const CsvInput *input, uint64_t *offset, size_t *skip)
+{
+    uint64_t here = input->text_offset + input->taken;
+
+    if (!input->decided || (input->encoding != NULL && !is_stateless(input->encoding)))
+        return false;
+    if (input->encoding == NULL) {
+        *offset = here + input->skipped;
+        *skip = 0;
+        return true;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(input->chunks); i++) {
+        const Chunk *chunk = &input->chunks[i];
+
+        /* A BOM that came out of the conversion was cut off behind the first chunk's beginning. */
+        if (chunk->raw > 0 && chunk->text <= here) {
+            *offset = chunk->raw;
+            *skip = (size_t)(here - chunk->text);
+            return true;
+        }
+    }
+    return false;
+}
+
+void csv_input_start_at(CsvInput *input, const char *encoding, uint64_t offset, size_t skip)
+{
+    input->decided = true;
+    input->at_start = false;
+    if (input->encoding == NULL && g_ascii_strcasecmp(encoding, "UTF-8") != 0) {
+        input->encoding = g_strdup(encoding);
+        input->iconv = g_iconv_open("UTF-8", encoding);
+    }
+    input->to_skip = skip;
+    input->raw_offset = offset;
+    if (input->encoding == NULL)
+        input->text_offset = offset;
+}
+
 /* The length of the line at `taken`, its end included; 0 when it is not complete. */
 static size_t line_length(CsvInput *input)
 {
@@ -218,8 +282,17 @@ static void check_line(CsvInput *input, CsvLine *line)
 
 bool csv_input_line(CsvInput *input, CsvLine *line)
 {
-    size_t length = input->decided ? line_length(input) : 0;
+    size_t length = 0;
 
+    if (input->to_skip > 0) {
+        size_t passed = MIN(input->to_skip, input->text->len - input->taken);
+
+        input->to_skip -= passed;
+        input->taken += passed;
+        input->searched = input->taken;
+    }
+    if (input->decided)
+        length = line_length(input);
     if (length == 0)
         return false;
     *line = (CsvLine){.text = input->text->str + input->taken, .length = length};

@@ -32,5 +32,14 @@ bool csv_input_line(CsvInput *input, CsvLine *line);
 /* Octets that wait for a line end. */
 size_t csv_input_waiting(const CsvInput *input);
 
+/* Where to begin again to read on behind the last line: at an octet of the file, with so many
+ * octets of text made from there passed over. False where the encoding has no such place (its
+ * octets mean nothing without those before). */
+bool csv_input_place(const CsvInput *input, uint64_t *offset, size_t *skip);
+
+/* Before the first push: what comes is the file from such a place on, in the encoding that
+ * csv_input_encoding() said. */
+void csv_input_start_at(CsvInput *input, const char *encoding, uint64_t offset, size_t skip);
+
 /* The name of the encoding in use. */
 const char *csv_input_encoding(const CsvInput *input);

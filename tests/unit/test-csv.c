@@ -212,6 +212,7 @@ START_TEST(columns_never_shift_in_silence)
     check_range("blank lines count as rows", "padded header is trimmed");
     check_range("too few values", "line and row differ after a quoted newline");
     check_range("duplicate name", "empty name");
+    statement("M-16");
 }
 END_TEST
 
@@ -235,6 +236,7 @@ START_TEST(padded_names_are_warned_about)
     ck_assert_ptr_null(mb_csv_warnings(csv)[1]);
     ck_assert_int_eq(mb_csv_column(csv, "b"), 1);
     ck_assert_int_eq(mb_csv_column(csv, " b"), -1);
+    statement("M-16");
 }
 END_TEST
 
@@ -374,6 +376,100 @@ START_TEST(a_file_reads_and_rewinds)
 }
 END_TEST
 
+/* All that a row says, and its place. */
+static char *tell_row(const MbCsvRow *row)
+{
+    GString *out = g_string_new(NULL);
+
+    g_string_append_printf(out, "%" G_GUINT64_FORMAT " line %" G_GUINT64_FORMAT, row->number,
+                           row->line);
+    for (size_t i = 0; i < row->n_values; i++)
+        g_string_append_printf(out, "|%s", row->values[i].text);
+    if (row->error != NULL)
+        g_string_append_printf(out, "!%s", row->error->message);
+    return g_string_free(out, FALSE);
+}
+
+static const struct {
+    const char *name, *charset, *bom, *encoding;
+    gsize bom_length;
+    bool has_places;
+} placed[] = {
+    {"UTF-8", "UTF-8", "", NULL, 0, true},
+    {"UTF-8 with BOM", "UTF-8", "\xEF\xBB\xBF", NULL, 3, true},
+    {"UTF-16LE with BOM", "UTF-16LE", "\xFF\xFE", NULL, 2, true},
+    {"UTF-16BE with BOM", "UTF-16BE", "\xFE\xFF", NULL, 2, true},
+    {"windows-1252 as said", "WINDOWS-1252", "", "windows-1252", 0, true},
+    {"stateful", "ISO-2022-JP", "", "ISO-2022-JP", 0, false},
+};
+
+/* Long rows, rows over two lines, blank lines, rows that are wrong. */
+static char *write_placed(const char *folder, int i)
+{
+    bool latin = placed[i].has_places;
+    g_autoptr(GString) text = g_string_new("a,b\n");
+    g_autofree char *converted = NULL;
+    char *path = g_build_filename(folder, "list.csv", NULL);
+    gsize length;
+
+    for (int n = 0; n < 9000; n++) {
+        g_string_append_printf(text, "%d,\"%s\n%0*d\"\n", n, latin ? "Müller" : "Muller", n % 300,
+                               n);
+        g_string_append(text, n % 7 == 0 ? "\n" : n % 11 == 0 ? "1,2,3\n" : "");
+    }
+    converted =
+        g_convert(text->str, (gssize)text->len, placed[i].charset, "UTF-8", NULL, &length, NULL);
+    ck_assert_ptr_nonnull(converted);
+    g_string_truncate(text, 0);
+    g_string_append_len(text, placed[i].bom, (gssize)placed[i].bom_length);
+    g_string_append_len(text, converted, (gssize)length);
+    if (strcmp(placed[i].charset, "UTF-8") == 0)
+        g_string_append(text, "x,\xFCy\n");
+    ck_assert(g_file_set_contents(path, text->str, (gssize)text->len, NULL));
+    return path;
+}
+
+START_TEST(every_place_of_a_file_can_be_gone_to)
+{
+    g_autofree char *folder = g_dir_make_tmp("mb-csv-XXXXXX", NULL);
+    g_autofree char *path = write_placed(folder, _i);
+    MbCsvOptions options = {.encoding = placed[_i].encoding};
+    g_autoptr(MbCsv) csv = mb_csv_open(path, &options, NULL);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GArray) places = g_array_new(FALSE, TRUE, sizeof(MbCsvPlace));
+    guint n = 0;
+    MbCsvRow row;
+
+    while (mb_csv_next(csv, &row, NULL) == MB_NEXT) {
+        MbCsvPlace place = {0};
+
+        n += mb_csv_mark(csv, &place);
+        g_array_append_val(places, place);
+        g_ptr_array_add(rows, tell_row(&row));
+    }
+    ck_assert_uint_gt(rows->len, 9000);
+    if (!placed[_i].has_places)
+        ck_assert_uint_eq(n, 0);
+    else
+        ck_assert_uint_gt(n, rows->len / 2);
+    for (guint i = 0; i + 1 < rows->len; i++) {
+        guint at = i * 37 % (rows->len - 1);
+        const MbCsvPlace *place = &g_array_index(places, MbCsvPlace, at);
+        g_autofree char *got = NULL;
+
+        if (place->number == 0)
+            continue;
+        ck_assert(mb_csv_go_to(csv, place, NULL));
+        ck_assert_int_eq(mb_csv_next(csv, &row, NULL), MB_NEXT);
+        got = tell_row(&row);
+        ck_assert_msg(strcmp(got, rows->pdata[at + 1]) == 0, "%s, behind row %u:\n%s\n%s",
+                      placed[_i].name, at, got, (char *)rows->pdata[at + 1]);
+    }
+    g_unlink(path);
+    g_rmdir(folder);
+}
+END_TEST
+
 START_TEST(a_header_that_changes_is_noticed)
 {
     g_autofree char *folder = g_dir_make_tmp("mb-csv-XXXXXX", NULL);
@@ -428,6 +524,7 @@ int main(void)
     suite_add_tcase(suite, parsing);
     tcase_set_timeout(files, 30);
     tcase_add_test(files, a_file_reads_and_rewinds);
+    tcase_add_loop_test(files, every_place_of_a_file_can_be_gone_to, 0, G_N_ELEMENTS(placed));
     tcase_add_test(files, a_header_that_changes_is_noticed);
     tcase_add_test(files, files_that_cannot_be_read_are_named);
     suite_add_tcase(suite, files);

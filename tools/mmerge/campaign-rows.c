@@ -8,10 +8,16 @@ typedef struct {
     MbTemplateValue values[];
 } RowBlock;
 
+/* Places to go back to: so many at most, as far apart as that takes. */
+#define PLACES_MAX  1024
+#define FIRST_APART 64
+
 struct MmRows {
     const MmCampaign *campaign;
     MbCsv *csv;
-    uint64_t last; /* number of the row handed out last */
+    uint64_t last;  /* number of the row handed out last */
+    GArray *places; /* MbCsvPlace, ascending */
+    uint64_t apart; /* rows */
 };
 
 void mm_row_free(MmRow *row)
@@ -37,6 +43,8 @@ MmRows *mm_rows_open(const MmCampaign *campaign, GError **error)
     rows = g_new0(MmRows, 1);
     rows->campaign = campaign;
     rows->csv = csv;
+    rows->places = g_array_new(FALSE, FALSE, sizeof(MbCsvPlace));
+    rows->apart = FIRST_APART;
     return rows;
 }
 
@@ -45,7 +53,63 @@ void mm_rows_free(MmRows *rows)
     if (rows == NULL)
         return;
     mb_csv_free(rows->csv);
+    g_array_unref(rows->places);
     g_free(rows);
+}
+
+/* ---- going back ---- */
+
+static MbCsvPlace *place_at(const MmRows *rows, guint i)
+{
+    return &g_array_index(rows->places, MbCsvPlace, i);
+}
+
+static void thin_out(MmRows *rows)
+{
+    for (guint i = 0; i < rows->places->len / 2; i++)
+        *place_at(rows, i) = *place_at(rows, 2 * i);
+    g_array_set_size(rows->places, rows->places->len / 2);
+    rows->apart *= 2;
+}
+
+static void note_place(MmRows *rows)
+{
+    guint n = rows->places->len;
+    MbCsvPlace place;
+
+    if (rows->last < (n > 0 ? place_at(rows, n - 1)->number : 0) + rows->apart ||
+        !mb_csv_mark(rows->csv, &place))
+        return;
+    if (n == PLACES_MAX)
+        thin_out(rows);
+    g_array_append_val(rows->places, place);
+}
+
+/* The last place before the row; NULL: there is none. */
+static const MbCsvPlace *place_before(const MmRows *rows, uint64_t number)
+{
+    guint low = 0, high = rows->places->len;
+
+    while (low < high) {
+        guint middle = (low + high) / 2;
+
+        if (place_at(rows, middle)->number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? place_at(rows, low - 1) : NULL;
+}
+
+/* So near before the row that few rows are read in vain, wherever it lies. */
+static bool go_before(MmRows *rows, uint64_t number, GError **error)
+{
+    const MbCsvPlace *place = place_before(rows, number);
+
+    if (number > rows->last && (place == NULL || place->number <= rows->last))
+        return true;
+    rows->last = place != NULL ? place->number : 0;
+    return place != NULL ? mb_csv_go_to(rows->csv, place, error) : mb_csv_rewind(rows->csv, error);
 }
 
 static char *put_text(char **at, const char *text, size_t length)
@@ -122,13 +186,11 @@ MbNext mm_rows_find(MmRows *rows, uint64_t number, MmRow **row, GError **error)
     MbCsvRow record;
     MbNext next;
 
-    if (number <= rows->last) {
-        rows->last = 0;
-        if (!mb_csv_rewind(rows->csv, error))
-            return MB_FAILED;
-    }
+    if (!go_before(rows, number, error))
+        return MB_FAILED;
     while ((next = mb_csv_next(rows->csv, &record, error)) == MB_NEXT) {
         rows->last = record.number;
+        note_place(rows);
         if (record.number < number)
             continue;
         if (record.number > number) /* it is passed: the next search begins at the top */

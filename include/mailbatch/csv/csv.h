@@ -83,6 +83,20 @@ MbNext mb_csv_next(MbCsv *csv, MbCsvRow *row, GError **error);
 /* Back to the first row of a file that was opened; the header must still read the same. */
 bool mb_csv_rewind(MbCsv *csv, GError **error);
 
+/* A place between two rows of a file; plain data. */
+typedef struct {
+    uint64_t offset;
+    size_t skip;
+    uint64_t line, number, blank_rows;
+} MbCsvPlace;
+
+/* The place behind the row that next() gave last. False where there is none: of an encoding that
+ * cannot be entered in the middle, or early in a converted file. */
+bool mb_csv_mark(const MbCsv *csv, MbCsvPlace *place);
+
+/* Goes there, so that next() gives the row behind it, as long as the file is the same. */
+bool mb_csv_go_to(MbCsv *csv, const MbCsvPlace *place, GError **error);
+
 /* The header's names, trimmed, valid UTF-8, all different; NULL-ended; NULL before the header was
  * read. */
 const char *const *mb_csv_columns(const MbCsv *csv);
