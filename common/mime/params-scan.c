@@ -160,7 +160,8 @@ static void scan_value(Scanner *scanner, MbParamsKind kind)
     slash = memrchr(text->str + start, '/', text->len - start);
     if (kind == MB_PARAMS_TYPE &&
         (!is_whole(text->str + start, text->len - start, kind) ||
-         memchr(text->str + start, '/', text->len - start) != slash || slash[1] == '\0'))
+         memchr(text->str + start, '/', text->len - start) != slash || slash[1] == '\0' ||
+         strpbrk(text->str + start, "()<>@,:\\\"[]?=") != NULL))
         mb_flaws_add(scanner->flaws, MB_FLAW_TYPE_MALFORMED, 0, scanner->at);
     scanner->arena->value = start;
     end_text(scanner);
