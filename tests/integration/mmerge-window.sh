@@ -140,8 +140,8 @@ hostile clock
 expect_exit 0 send --rate 5/second --connections 5 --limit 12
 expect_exit 0 send --rate 5/second --connections 5
 expect_equal "sent" 30 "$(count_state sent)"
-grep -E '^[0-9]+$' arrived >times
-expect_equal "times" 30 "$(wc -l <times)"
+grep -E '^[0-9]+$' arrived >stamps
+expect_equal "times" 30 "$(wc -l <stamps)"
 # What lies between the moment it is counted and the server's clock is the machine's: 100 ms.
 "$MB_PYTHON" -c '
 import sys
@@ -149,7 +149,7 @@ times = sorted(int(line) for line in open(sys.argv[1]))
 least = min(times[i + 5] - times[i] for i in range(len(times) - 5))
 print("least time between a message and the fifth after it: %d us" % least, file=sys.stderr)
 sys.exit(least < 900000)
-' times || fail "more than five within a second"
+' stamps || fail "more than five within a second"
 stop_background "$SERVER_PID"
 
 case_begin "a message over the server's SIZE fails that row alone, before MAIL"
