@@ -21,6 +21,9 @@ struct MbComposeHead {
     GString *text;
     guint seen; /* a bit for each of `once` */
     bool smtputf8;
+    int64_t date; /* the one written last: many messages share a second */
+    int zone_minutes;
+    char date_text[MB_DATE_TEXT_MAX];
 };
 
 MbComposeHead *mb_compose_head_new(void)
@@ -101,7 +104,7 @@ static bool check_name(const char *name, GError **error)
 static bool check_once(MbComposeHead *head, const char *name, GError **error)
 {
     for (guint i = 0; i < G_N_ELEMENTS(once); i++) {
-        if (g_ascii_strcasecmp(name, once[i]) != 0)
+        if (g_ascii_toupper(name[0]) != once[i][0] || g_ascii_strcasecmp(name, once[i]) != 0)
             continue;
         if ((head->seen & (1u << i)) != 0)
             return refuse(error, name, strlen(name), "may stand once only");
@@ -252,13 +255,16 @@ bool mb_compose_head_add_mailboxes(MbComposeHead *head, const char *name,
 bool mb_compose_head_add_date(MbComposeHead *head, int64_t unix_seconds, int offset_minutes,
                               GError **error)
 {
-    char text[MB_DATE_TEXT_MAX];
-
     if (!check_once(head, "Date", error))
         return false;
-    mb_date_format(unix_seconds, offset_minutes, text);
+    if (head->date_text[0] == '\0' || head->date != unix_seconds ||
+        head->zone_minutes != offset_minutes) {
+        mb_date_format(unix_seconds, offset_minutes, head->date_text);
+        head->date = unix_seconds;
+        head->zone_minutes = offset_minutes;
+    }
     put_name(head, "Date");
-    g_string_append(head->text, text);
+    g_string_append(head->text, head->date_text);
     end_field(head);
     return true;
 }

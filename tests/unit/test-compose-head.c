@@ -119,6 +119,39 @@ START_TEST(date_from_message_id_and_mime_version_stand_once)
 }
 END_TEST
 
+START_TEST(each_message_has_its_own_date)
+{
+    static const struct {
+        int64_t seconds;
+        int zone;
+        const char *want;
+    } rows[] = {
+        {1763900000, 60, "Date: Sun, 23 Nov 2025 13:13:20 +0100\r\n"},
+        {1763900000, 60, "Date: Sun, 23 Nov 2025 13:13:20 +0100\r\n"},
+        {1763900001, 60, "Date: Sun, 23 Nov 2025 13:13:21 +0100\r\n"},
+        {1763900001, 0, "Date: Sun, 23 Nov 2025 12:13:21 +0000\r\n"},
+    };
+    g_autoptr(MbComposeHead) head = new_head();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        MbComposeBody body = {.type = "text/plain", .text = "a", .length = 1};
+        MbComposeMailbox from = {.address = FROM};
+        g_autoptr(GBytes) bytes = NULL;
+        size_t length;
+        const char *text;
+
+        mb_compose_head_reset(head);
+        ck_assert(mb_compose_head_add_mailboxes(head, "From", &from, 1, NULL));
+        ck_assert(mb_compose_head_add_message_id(head, "<1@example.org>", NULL));
+        ck_assert(mb_compose_head_add_date(head, rows[i].seconds, rows[i].zone, NULL));
+        bytes =
+            flat(&(MbComposeMessage){.head = head, .bodies = &body, .n_bodies = 1, .seed = "s"});
+        text = g_bytes_get_data(bytes, &length);
+        ck_assert_msg(memmem(text, length, rows[i].want, strlen(rows[i].want)) != NULL, "%zu", i);
+    }
+}
+END_TEST
+
 START_TEST(a_message_without_what_it_needs_is_refused)
 {
     g_autoptr(MbComposeHead) head = mb_compose_head_new();
@@ -382,6 +415,7 @@ int main(void)
     tcase_set_timeout(head, 60);
     tcase_add_test(head, subjects_fold_and_split_between_characters);
     tcase_add_test(head, date_from_message_id_and_mime_version_stand_once);
+    tcase_add_test(head, each_message_has_its_own_date);
     tcase_add_test(head, a_message_without_what_it_needs_is_refused);
     tcase_add_test(head, no_value_makes_a_header_of_its_own);
     tcase_add_test(head, bcc_is_never_written);
