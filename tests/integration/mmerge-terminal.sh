@@ -99,10 +99,26 @@ expect_line "to go on: ./mmerge send" shown
 
 case_begin "the terminal is closed: what is in flight is finished, and nothing is in doubt"
 fresh --delay 40 --hide CHUNKING
-terminal shown --when "s left" HANGUP -- ./mmerge send "${login[@]}" --window 1 letter people.csv || true
+terminal shown --when "s left" HANGUP -- bash -c 'exec ./mmerge send "$@" >report' - \
+    "${login[@]}" --window 1 letter people.csv || true
+expect_line "stopped: interrupted" report
 expect_equal "in doubt" 0 "$(count in-doubt)"
 [ "$(count pending)" -gt 0 ] || fail "it did not stop"
 expect_equal "in the store and in the ledger" "$(in_store)" "$(count sent)"
+
+case_begin "a closing terminal's signal counts once, however often it comes"
+fresh --delay 400 --hide CHUNKING
+start_background report ./mmerge send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off --transcript said letter people.csv
+wait_for grep -qs "MAIL FROM" said
+kill -HUP "$STARTED_PID"
+wait_for grep -q "once more to stop at once" report
+kill -HUP "$STARTED_PID"
+code=0
+wait "$STARTED_PID" || code=$?
+expect_equal "exit code" 75 "$code"
+expect_line "stopped: interrupted" report
+expect_equal "in doubt" 0 "$(count in-doubt)"
+[ "$(count sent)" -gt 0 ] || fail "what was in flight was not finished"
 
 case_begin "nohup: the terminal may close"
 fresh --delay 10 --hide CHUNKING
