@@ -276,9 +276,13 @@ case_begin "another header is another message, also at the same size"
 start_box '{"count": 10}'
 fetch 0
 wish '{"count": 10, "ids": "new", "alter": [3, 4]}'
-fetch 0
+fetch 0 --json
+cp "$T/out" "$T/events"
 expect_line "8 of them have new unique-ids" "$T/err"
-expect_line "2 new messages archived" "$T/out"
+expect_line '{"event":"held","expected":10,"missing":10}' "$T/events"
+expect_equal "healed" 8 "$(grep -c '"event":"healed"' "$T/events")"
+expect_equal "archived" 2 "$(grep -c '"event":"archived"' "$T/events")"
+expect_line '"healed":8,' "$T/events"
 archived 12
 stop_box
 

@@ -284,21 +284,34 @@ bool pd_absence_read_heads(PdArchive *archive, GArray *candidates, GError **erro
     return good;
 }
 
-bool pd_absence_heal(PdArchive *archive, const char *uidl, uint64_t sequence, const char *how,
+static bool enter_healed(PdArchive *archive, const PdHealed *healed, const char *how,
+                         GError **error)
+{
+    MbJson *json = pd_journal_begin(archive->journal, "healed");
+
+    mb_json_put_unsigned(json, "sequence", healed->sequence);
+    mb_json_key(json, "uidl");
+    mb_json_base64(json, healed->uidl, strlen(healed->uidl));
+    mb_json_put_string(json, "by", how);
+    return pd_archive_enter_line(archive, error);
+}
+
+bool pd_absence_heal(PdArchive *archive, const PdHealed *healed, size_t count, const char *how,
                      GError **error)
 {
-    MbJson *json;
+    bool good = true;
 
-    if (!pd_archive_usable(archive, error))
+    if (!pd_archive_usable(archive, error) || !pd_catalog_begin(archive->catalog, error))
         return false;
-    json = pd_journal_begin(archive->journal, "healed");
-    mb_json_put_unsigned(json, "sequence", sequence);
-    mb_json_key(json, "uidl");
-    mb_json_base64(json, uidl, strlen(uidl));
-    mb_json_put_string(json, "by", how);
-    if (!pd_archive_enter_line_durably(archive, error))
-        return false;
-    pd_archive_count_copy(archive, uidl, 1);
+    for (size_t i = 0; good && i < count; i++)
+        good = enter_healed(archive, &healed[i], how, error);
+    if (!good || !pd_journal_sync(archive->journal, error) ||
+        !pd_catalog_commit(archive->catalog, error)) {
+        pd_catalog_rollback(archive->catalog);
+        return pd_archive_break(archive, error);
+    }
+    for (size_t i = 0; i < count; i++)
+        pd_archive_count_copy(archive, healed[i].uidl, 1);
     return true;
 }
 

@@ -59,9 +59,15 @@ GArray *pd_absence_candidates(PdArchive *archive, const PdAbsence *absence, GHas
 /* Reads their headers back from the segments; one that is damaged keeps has_head false. */
 bool pd_absence_read_heads(PdArchive *archive, GArray *candidates, GError **error);
 
-/* `uidl` is message `sequence` under another name from now on: known, and never deleted by that
- * name. `how` is "top" or "retr". Durable. */
-bool pd_absence_heal(PdArchive *archive, const char *uidl, uint64_t sequence, const char *how,
+typedef struct {
+    const char *uidl; /* the new one; borrowed */
+    uint64_t sequence;
+    uint64_t number; /* in the session; the caller's own */
+} PdHealed;
+
+/* `count` messages have other names from now on: known by them, and never deleted by them. `how` is
+ * "top" or "retr". Durable. */
+bool pd_absence_heal(PdArchive *archive, const PdHealed *healed, size_t count, const char *how,
                      GError **error);
 
 /* Writes down when these unique-ids (char *) were first listed: those that are neither archived nor

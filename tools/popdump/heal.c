@@ -6,22 +6,20 @@
 #include <mailbatch/base/log.h>
 #include <string.h>
 
+#define BATCH     256   /* ids written down at once */
 #define TOP_SLACK 65536 /* octets that a header may be longer than the message was */
 
 struct PdHealing {
-    GArray *candidates; /* PdCandidate */
-    GArray *items;      /* size_t: of the plan, in the order of asking */
+    GArray *candidates;  /* PdCandidate */
+    GHashTable *by_size; /* uint64_t → GArray of indices (guint) into it */
+    GArray *healed;      /* PdHealed: not written down yet */
+    GArray *items;       /* size_t: of the plan, in the order of asking */
     guint answered;
     bool top; /* by the header; else by the whole message */
     PdHeadDigest head;
     MbDigest *content;
     uint64_t received;
 };
-
-static bool fits(const PdCandidate *candidate, const PdItem *item)
-{
-    return item->size == candidate->size || item->size == candidate->server_size;
-}
 
 static bool may_be_known(const PdItem *item)
 {
@@ -56,13 +54,15 @@ static void drop(PdHealing *healing)
 
 static PdCandidate *find(PdHealing *healing, const PdItem *item, const uint8_t *sha256)
 {
-    for (guint i = 0; i < healing->candidates->len; i++) {
-        PdCandidate *candidate = &g_array_index(healing->candidates, PdCandidate, i);
+    const GArray *fitting = g_hash_table_lookup(healing->by_size, &item->size);
+
+    for (guint i = 0; fitting != NULL && i < fitting->len; i++) {
+        PdCandidate *candidate =
+            &g_array_index(healing->candidates, PdCandidate, g_array_index(fitting, guint, i));
         const uint8_t *want = healing->top ? candidate->head : candidate->sha256;
 
-        if (candidate->used || !fits(candidate, item) || (healing->top && !candidate->has_head))
-            continue;
-        if (memcmp(want, sha256, MB_SHA256_LENGTH) == 0)
+        if (!candidate->used && (!healing->top || candidate->has_head) &&
+            memcmp(want, sha256, MB_SHA256_LENGTH) == 0)
             return candidate;
     }
     return NULL;
@@ -75,12 +75,32 @@ static PdItem *item_at_hand(PdRun *run)
     return pd_plan_item(run->plan, g_array_index(healing->items, size_t, healing->answered));
 }
 
+static bool write_down(PdRun *run, PdHealing *healing, guint least, GError **error)
+{
+    const PdHealed *healed = (const PdHealed *)(void *)healing->healed->data;
+
+    if (healing->healed->len < least)
+        return true;
+    if (!pd_absence_heal(run->archive, healed, healing->healed->len, healing->top ? "top" : "retr",
+                         error))
+        return false;
+    for (guint i = 0; i < healing->healed->len; i++) {
+        PdItem item = {.number = healed[i].number, .uidl = healed[i].uidl};
+
+        pd_report_healed(&run->report, &item, healed[i].sequence);
+    }
+    run->summary->healed += healing->healed->len;
+    g_array_set_size(healing->healed, 0);
+    return true;
+}
+
 static bool finish(PdRun *run, GError **error)
 {
     PdHealing *healing = run->healing;
     PdItem *item = item_at_hand(run);
     uint8_t sha256[MB_DIGEST_MAX];
     PdCandidate *candidate;
+    PdHealed one;
 
     if (healing->top)
         pd_head_digest_finish(&healing->head, sha256);
@@ -91,12 +111,9 @@ static bool finish(PdRun *run, GError **error)
     if (candidate == NULL)
         return true;
     candidate->used = true;
-    if (!pd_absence_heal(run->archive, item->uidl, candidate->sequence,
-                         healing->top ? "top" : "retr", error))
-        return false;
-    run->summary->healed++;
-    pd_report_healed(&run->report, item, candidate->sequence);
-    return true;
+    one = (PdHealed){item->uidl, candidate->sequence, item->number};
+    g_array_append_val(healing->healed, one);
+    return write_down(run, healing, BATCH, error);
 }
 
 bool pd_heal_event(PdRun *run, const MbPop3Event *event, GError **error)
@@ -138,13 +155,26 @@ static GHashTable *sizes_of(const PdPlan *plan)
     return sizes;
 }
 
-static bool has_candidate(const PdHealing *healing, const PdItem *item)
+static void add_size(PdHealing *healing, uint64_t *size, guint index)
+{
+    GArray *fitting = g_hash_table_lookup(healing->by_size, size);
+
+    if (fitting == NULL) {
+        fitting = g_array_new(FALSE, FALSE, sizeof(guint));
+        g_hash_table_insert(healing->by_size, size, fitting);
+    }
+    g_array_append_val(fitting, index);
+}
+
+static void sort_by_size(PdHealing *healing)
 {
     for (guint i = 0; i < healing->candidates->len; i++) {
-        if (fits(&g_array_index(healing->candidates, PdCandidate, i), item))
-            return true;
+        PdCandidate *candidate = &g_array_index(healing->candidates, PdCandidate, i);
+
+        add_size(healing, &candidate->size, i);
+        if (candidate->server_size != candidate->size)
+            add_size(healing, &candidate->server_size, i);
     }
-    return false;
 }
 
 /* Asks, a window at a time, about each message that may be one of them. */
@@ -184,17 +214,19 @@ static bool compare(PdRun *run, PdHealing *healing, GError **error)
 
     if (healing->top && !pd_absence_read_heads(run->archive, healing->candidates, error))
         return false;
+    sort_by_size(healing);
     for (size_t i = 0; i < pd_plan_length(run->plan); i++) {
         const PdItem *item = pd_plan_item(run->plan, i);
 
-        if (may_be_known(item) && has_candidate(healing, item))
+        if (may_be_known(item) && g_hash_table_contains(healing->by_size, &item->size))
             g_array_append_val(healing->items, i);
     }
     run->healing = healing;
     good = ask_all(run, error);
     run->healing = NULL;
     drop(healing);
-    return good;
+    /* However it ended: what is known is known. */
+    return write_down(run, healing, 1, good ? error : NULL) && good;
 }
 
 static bool heal(PdRun *run, const PdAbsence *absence, GError **error)
@@ -202,8 +234,13 @@ static bool heal(PdRun *run, const PdAbsence *absence, GError **error)
     g_autoptr(GHashTable) sizes = sizes_of(run->plan);
     g_autoptr(GArray) candidates = pd_absence_candidates(run->archive, absence, sizes, error);
     g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(size_t));
+    g_autoptr(GArray) healed = g_array_new(FALSE, FALSE, sizeof(PdHealed));
+    g_autoptr(GHashTable) by_size =
+        g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)g_array_unref);
     PdHealing healing = {
         .candidates = candidates,
+        .by_size = by_size,
+        .healed = healed,
         .items = items,
         .top = mb_pop3_session_capabilities(run->session)->top,
     };
