@@ -64,29 +64,29 @@ same "all kinds of sources, and one that is missing" -f tree --headers all --tex
 expect_line "gone.eml: cannot be read" many.err
 
 case_begin "what is extracted"
-"$mparse" -qj 1 -f shape -x one --only attachments big.mbox >/dev/null || true
-"$mparse" -qj 8 -f shape -x many --only attachments big.mbox >/dev/null || true
+"$mparse" -qj 1 -f shape -x one big.mbox >/dev/null 2>&1 || true
+"$mparse" -qj 8 -f shape -x many big.mbox >/dev/null 2>&1 || true
 expect_same one/manifest.jsonl many/manifest.jsonl
 expect_equal "files" "" "$(diff -rq one many)"
 [ "$(wc -l <one/manifest.jsonl)" -gt 500 ] || fail "little was extracted"
 
 case_begin "a database"
-"$mparse" -qj 1 -f sqlite -o one.db big.mbox || true
-"$mparse" -qj 8 -f sqlite -o many.db big.mbox || true
+"$mparse" -qj 1 -f sqlite -o one.db big.mbox 2>/dev/null || true
+"$mparse" -qj 8 -f sqlite -o many.db big.mbox 2>/dev/null || true
 expect_same <(sqlite3 one.db .dump) <(sqlite3 many.db .dump)
 
 case_begin "a message that one of many threads cannot print past a full disk"
 expect_exit 74 "$mparse" -j 8 -f json -o /dev/full big.mbox
-expect_one_line "$T/err"
+expect_equal "the last words" "mparse: /dev/full: cannot write: No space left on device" \
+    "$(tail -n 1 "$T/err")"
 statement F-20
 
 case_begin "a reader that goes away: the signal's exit code, nothing half-done is left"
-set +e
-"$mparse" -j 8 -f json -x gone big.mbox 2>"$T/err" | head -c 100000 >/dev/null
-code=${PIPESTATUS[0]}
-set -e
+code=0
+("$mparse" -j 8 -f json -x gone big.mbox 2>"$T/err" || echo $? >code) | head -c 100000 >/dev/null
+code=$(cat code)
 expect_equal "exit code" 141 "$code"
-expect_equal "what was said" "" "$(cat "$T/err")"
+expect_no_line "cannot write" "$T/err"
 expect_equal "parts half-written" "" "$(find gone -name '.part*')"
 
 corpora=$MB_SOURCE/../shared/corpora

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# mparse's memory does not grow with what it reads: large mailboxes, large messages, many empty ones.
+# The sizes are a CI's; MB_FULL=1 takes 4.5 GB, 5 GB and 1,000,000.
+. "$(dirname "$0")/../support/lib.sh"
+
+mparse=$MB_BIN/mparse
+cd "$T"
+# Of the address space sanitizers take, nothing can be said.
+most=128
+if grep -q '^MAILBATCH_SANITIZE:.*=.' "$MB_BUILD/CMakeCache.txt" 2>/dev/null; then
+    most=2000
+fi
+times=20 octets=200000000 empty=100000
+if [ -n "${MB_FULL:-}" ]; then
+    times=370 octets=3800000000 empty=1000000
+fi
+
+# stays_small MiB COMMAND…: its largest resident set; sets CODE.
+stays_small()
+{
+    local limit=$1 used
+
+    shift
+    "$MB_PYTHON" - "$@" >used <<'PYTHON'
+import resource, subprocess, sys
+
+code = subprocess.run(sys.argv[1:], stderr=open("err", "wb"), stdout=open("out", "wb")).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+PYTHON
+    read -r CODE used <used
+    echo "  $used MiB, exit code $CODE"
+    [ "$used" -lt "$limit" ] || fail "$used MiB"
+    [ "$CODE" -le 2 ] || fail "exit code $CODE: $(tail -n 3 err)"
+}
+
+"$MB_PYTHON" "$MB_SOURCE/tests/support/mparse-mail.py" some.mbox 3000
+for ((i = 0; i < times; i++)); do
+    cat some.mbox
+done >large.mbox
+case_begin "a mailbox of $(($(stat -c %s large.mbox) >> 20)) MiB"
+stays_small $most "$mparse" -j 4 -qf shape large.mbox
+expect_equal "messages" $((3000 * times)) "$(wc -l <out)"
+case_begin "the same in full, with four threads"
+stays_small $most "$mparse" -j 4 -f json -o /dev/null large.mbox
+expect_line "$((3000 * times)) messages" err
+rm large.mbox
+
+case_begin "one message of $((octets >> 20)) MiB of content, streamed"
+{
+    printf 'From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\n'
+    printf 'Content-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n'
+    head -c "$octets" /dev/zero | base64 -w 76
+    printf -- '--b--\n'
+} >one.eml
+stays_small $most "$mparse" -qf json one.eml
+sum=$(head -c "$octets" /dev/zero | sha256sum)
+expect_line "\"size_decoded\":$octets,\"hash\":{\"sha256\":\"${sum%% *}\"}" out
+expect_line "\"sha256\":\"$(sha256sum <one.eml | cut -d' ' -f1)\"" out
+stays_small $most bash -c '"$1" -qf shape - <one.eml' - "$mparse"
+expect_line "multipart/mixed(application/octet-stream)" out
+statement F-18
+rm one.eml
+
+case_begin "$empty empty messages"
+"$MB_PYTHON" - "$empty" <<'PYTHON'
+import sys
+
+with open("empty.mbox", "wb") as out:
+    for _ in range(int(sys.argv[1]) // 1000):
+        out.write(b"From a@b Mon Nov 23 16:34:50 2026\n\n" * 1000)
+PYTHON
+stays_small $most "$mparse" -j 4 -f json -o /dev/null empty.mbox
+expect_line "mparse: $empty messages" err
+
+case_begin "a gzip that unpacks to much more than it should: a limit, and nothing is kept"
+(printf "From: a@b.example\n\n" && head -c 1000000000 /dev/zero) | gzip -1 >bomb.gz
+code=0
+timeout 120 "$mparse" -f shape --max-size 100M bomb.gz >out 2>err || code=$?
+expect_equal "exit code" 2 "$code"
+expect_line "limit hit: bytes" err
+
+case_begin "a header that is nearly all of a long message"
+"$MB_PYTHON" - <<'PYTHON'
+with open("heads.eml", "wb") as out:
+    for i in range(90000):
+        out.write(b"X-%d: %s\n" % (i, b"\x01" * 80))
+    out.write(b"\nend\n")
+PYTHON
+stays_small $most "$mparse" -j 4 -qf json heads.eml
+expect_equal "lines" 2 "$(wc -l <out)"
