@@ -66,7 +66,7 @@ static void count_ends(Drain *drain, const char *bytes, size_t length)
         if (*bytes == end[drain->matched])
             drain->matched++, bytes++;
         else
-            drain->matched = *bytes == '\r' ? (bytes++, 1) : 0;
+            drain->matched = *bytes == '\r' ? (size_t)(bytes++, 1) : 0;
         if (drain->matched == sizeof(end) - 1) {
             drain->ends++;
             drain->matched = 0;
@@ -158,8 +158,7 @@ int main(int argc, char **argv)
     if (drain.stream == NULL)
         give_up(error, "cannot connect");
     tls = trust != NULL ? mb_tls_client_new(&trusted, &error) : NULL;
-    if (trust != NULL &&
-        (tls == NULL || !mb_stream_start_tls(drain.stream, tls, argv[1], &error)))
+    if (trust != NULL && (tls == NULL || !mb_stream_start_tls(drain.stream, tls, argv[1], &error)))
         give_up(error, "no TLS");
     messages = log_in(&drain, argv[3], argv[4]);
     fetch_all(&drain, messages, argc > 6 ? g_ascii_strtoull(argv[6], NULL, 10) : 0);

@@ -1,6 +1,7 @@
 """Looks at a popdump archive with nothing of mailbatch: Python's tarfile and hashlib.
 
 archive.py make DIR COUNT SEED     fills a Maildir's cur/ with COUNT mails of all kinds, LF line ends
+archive.py bench DIR COUNT SEED    the same with log-normal sizes, 5.5 KB on average, for benches
 archive.py store DIR COUNT SEED    the same for mailsink's store: DIR/1.eml …, CRLF
 archive.py compare ARCHIVE DIR     every file of DIR (LF → CRLF) is archived once, and nothing else
 archive.py count ARCHIVE           how many members
@@ -82,10 +83,30 @@ def make(folder, count, seed, store=False):
             file.write(as_sent(mail) if store else mail)
 
 
+def bench(folder, count, seed):
+    dice = random.Random(seed)
+    os.makedirs(folder, exist_ok=True)
+    text = "abcdefghijklmnopqrstuvwxyz      "
+    lines = ["".join(dice.choices(text, k=dice.randrange(20, 76))).encode() + b"\n"
+             for _ in range(500)]
+    for number in range(1, count + 1):
+        mail = [b"From: Sender %d <sender@example.org>\nTo: u1@example.net\nSubject: mail %d\n"
+                b"Date: Mon, %d Nov 2026 12:00:00 +0000\nMessage-ID: <%d@example.org>\n\n"
+                % (number, number, 1 + number % 28, number)]
+        size = dice.lognormvariate(7.65, 1.37)
+        while size > 0:
+            mail.append(dice.choice(lines))
+            size -= len(mail[-1])
+        with open("%s/1700000000.%08d.mail.test" % (folder, number), "wb") as file:
+            file.write(b"".join(mail))
+
+
 if __name__ == "__main__":
     verb = sys.argv[1]
     if verb in ("make", "store"):
         make(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), verb == "store")
+    elif verb == "bench":
+        bench(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     elif verb == "compare":
         compare(sys.argv[2], sys.argv[3])
     elif verb == "count":
