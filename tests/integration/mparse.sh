@@ -35,6 +35,20 @@ expect_line '! warn header-junk at 25: ' "$T/out"
 expect_line '│     ! warn base64-padding-inside at 294: ' "$T/out"
 expect_no_line $'\x1b' "$T/out"
 
+case_begin "colours on a terminal only, and not where NO_COLOR says so"
+on_terminal()
+{
+    TERM=xterm script -qec "'$mparse' $*" /dev/null >"$T/terminal" || true
+}
+on_terminal -q broken.eml
+expect_line $'\033[33m! warn header-junk at 25' "$T/terminal"
+expect_line 'Subject:'$'\033[0m evil \\u{202e}\\x1b[31m' "$T/terminal"
+NO_COLOR=1 on_terminal -q broken.eml
+expect_line '! warn header-junk at 25' "$T/terminal"
+expect_no_line $'\033' "$T/terminal"
+on_terminal -q -o "$T/file" broken.eml
+expect_no_line $'\033' "$T/file"
+
 case_begin "an encoded message is opened"
 expect_exit 1 "$mparse" -qf shape forwarded.eml
 expect_equal "shape" "multipart/mixed(message/rfc822(text/plain),message/rfc822(multipart/mixed(text/plain,application/octet-stream)))" \

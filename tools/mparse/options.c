@@ -6,6 +6,7 @@
 #include <mailbatch/base/progress.h>
 #include <mailbatch/base/text.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TOOL        "mparse"
 #define THREADS_MAX 256
@@ -176,12 +177,23 @@ static bool read_views(const Typed *typed, MpOptions *options)
     return true;
 }
 
+/* https://no-color.org: set and not empty says no. */
+static bool wants_color(const MpOptions *options)
+{
+    const char *no_color = g_getenv("NO_COLOR");
+    const char *terminal = g_getenv("TERM");
+
+    return options->output == NULL && isatty(STDOUT_FILENO) &&
+           (no_color == NULL || no_color[0] == '\0') && g_strcmp0(terminal, "dumb") != 0;
+}
+
 static bool read_all(const Typed *typed, MpOptions *options)
 {
     bool is_quiet = typed->quiet != FALSE;
 
     options->raw = typed->raw;
     options->show_text = typed->text;
+    options->is_colored = wants_color(options);
     if (!read_format(typed, options) || !read_hashes(typed, options) ||
         !read_choice("--only", typed->only, "all", "attachments", false,
                      &options->only_attachments) ||

@@ -34,6 +34,7 @@ typedef struct {
     bool show_text;
     bool views_gmime; /* --views: parse with GMime too */
     unsigned threads;
+    bool is_colored; /* the tree, on a terminal */
     MbLimits limits;
     MbSourceOptions source; /* `budget` is left NULL */
     char **paths;           /* NULL-terminated */

@@ -14,6 +14,12 @@
 
 #define VALUE_SHOWN 2000 /* bytes of a header field */
 
+/* Colours, by what they mean. */
+#define TITLE "1"
+#define NAME  "2"
+#define TYPE  "36"
+#define PLAIN "0"
+
 typedef struct {
     MpPrinter printer;
     const MpOptions *options;
@@ -33,6 +39,21 @@ static void put_size(GString *out, uint64_t size)
     g_string_append(out, text);
 }
 
+static void paint(Tree *tree, const char *color)
+{
+    if (tree->options->is_colored)
+        g_string_append_printf(tree->out, "\033[%sm", color);
+}
+
+static const char *color_of(MbSeverity severity)
+{
+    switch (severity) {
+    case MB_SEVERITY_ERROR: return "31";
+    case MB_SEVERITY_WARN: return "33";
+    default: return NAME;
+    }
+}
+
 static void put_defect(Tree *tree, const MpMessage *message, const MbDefect *defect)
 {
     MbSeverity severity = mb_defect_severity(defect->code);
@@ -41,6 +62,7 @@ static void put_defect(Tree *tree, const MpMessage *message, const MbDefect *def
     if (severity == MB_SEVERITY_INFO && mb_log_level() < MB_LOG_VERBOSE)
         return;
     g_string_append(tree->out, tree->branch->str);
+    paint(tree, color_of(severity));
     g_string_append_printf(tree->out, "! %s %s at %" G_GUINT64_FORMAT ": %s",
                            mb_severity_name(severity), mb_defect_code(defect->code), defect->offset,
                            mb_defect_text(defect->code));
@@ -48,6 +70,7 @@ static void put_defect(Tree *tree, const MpMessage *message, const MbDefect *def
         g_string_append(tree->out, ": ");
         mb_text_append_printable(tree->out, detail, strlen(detail), VALUE_SHOWN);
     }
+    paint(tree, PLAIN);
     g_string_append_c(tree->out, '\n');
 }
 
@@ -131,8 +154,11 @@ static void put_fields(Tree *tree, MbTree *from, uint32_t part)
         if (name == NULL || (!tree->options->all_headers && !mp_is_main_field(name, length)))
             continue;
         g_string_append(tree->out, tree->branch->str);
+        paint(tree, NAME);
         mb_text_append_printable(tree->out, name, length, VALUE_SHOWN);
-        g_string_append(tree->out, ": ");
+        g_string_append_c(tree->out, ':');
+        paint(tree, PLAIN);
+        g_string_append_c(tree->out, ' ');
         g_string_truncate(tree->text, 0);
         mp_facts_field_text(tree->facts, from, i, tree->text);
         mb_text_append_printable(tree->out, tree->text->str, tree->text->len, VALUE_SHOWN);
@@ -151,10 +177,12 @@ static void put_part_line(Tree *tree, const MbTree *from, uint32_t index)
 
     mb_tree_id(from, index, tree->out);
     g_string_append(tree->out, "  ");
+    paint(tree, TYPE);
     if (mb_part_is_pseudo(part->kind))
         g_string_append(tree->out, mb_part_kind_name(part->kind));
     else
         mb_text_append_printable(tree->out, type, strlen(type), VALUE_SHOWN);
+    paint(tree, PLAIN);
     if (facts->has_content && !mb_part_is_pseudo(part->kind)) {
         g_string_append(tree->out, "  ");
         if (facts->is_text)
@@ -260,7 +288,9 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     tree->out = out;
     if (message->number > 1)
         g_string_append_c(out, '\n');
+    paint(tree, TITLE);
     mb_text_append_printable(out, address, strlen(address), VALUE_SHOWN);
+    paint(tree, PLAIN);
     g_string_append(out, "  ");
     put_size(out, message->item->length);
     if (message->item->kind == MB_ITEM_MBOX)
