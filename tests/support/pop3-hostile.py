@@ -7,6 +7,7 @@ the other, and writes what clients say to stdout. SCENARIO is a name from SCENAR
 right. With CERT and KEY it offers STLS, with "tls" it speaks TLS from the first byte.
 """
 
+import hashlib
 import os
 import socket
 import ssl
@@ -197,6 +198,21 @@ def other_mail(server, words):
     server.send(b"+OK\r\n" + MAILS[int(words[1]) - 1].replace(b"Subject", b"Betreff") + b".\r\n")
 
 
+def huge(server, words):
+    """The second mail has HUGE_MIB MiB; its SHA-256 is said on stdout."""
+    if words[1] != b"2":
+        Server.retr(server, words)
+        return
+    block = (b"x" * 62 + b"\r\n") * 16384
+    digest = hashlib.sha256(MAILS[0])
+    server.send(b"+OK\r\n" + MAILS[0])
+    for _ in range(int(os.environ["HUGE_MIB"])):
+        digest.update(block)
+        server.send(block)
+    server.send(b".\r\n")
+    print("sha256 " + digest.hexdigest(), flush=True)
+
+
 def drip(server, _):
     server.send(b"+OK\r\n")
     while True:
@@ -282,6 +298,7 @@ SCENARIOS = {
     "retr-empty": {"retr": on_second(b"+OK\r\n.\r\n")},
     "retr-odd": {"retr": on_second(b"+OK\r\nA\n.\nB\rC\0\xff\r\n..\r\n.x\r\n.\r\n")},
     "retr-endless": {"retr": endless(b"+OK\r\n", b"x" * 76 + b"\r\n")},
+    "retr-huge": {"retr": huge},
     "retr-pieces": {"retr": pieces},
     "retr-slow": {"retr": slow},
     "retr-silent": {"retr": silence},
