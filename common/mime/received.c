@@ -14,6 +14,7 @@ typedef struct {
     const char *value;
     size_t length;
     GString *storage;
+    GString *words, *comments; /* of the clause in hand */
     Piece clause[MB_RECEIVED_CLAUSES];
     Piece comment[MB_RECEIVED_CLAUSES];
 } Reading;
@@ -25,13 +26,18 @@ const char *mb_received_clause_name(MbReceivedClause clause)
 
 void mb_received_init(MbReceived *received)
 {
-    *received = (MbReceived){.storage = g_string_new(NULL)};
+    *received = (MbReceived){
+        .storage = g_string_new(NULL), .words = g_string_new(NULL), .comments = g_string_new(NULL)};
 }
 
 void mb_received_clear(MbReceived *received)
 {
-    if (received->storage != NULL)
-        g_string_free(received->storage, TRUE);
+    GString *all[] = {received->storage, received->words, received->comments};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+        if (all[i] != NULL)
+            g_string_free(all[i], TRUE);
+    }
     *received = (MbReceived){0};
 }
 
@@ -66,6 +72,8 @@ static size_t word_end(const Reading *reading, size_t at)
     for (; at < reading->length; at++) {
         char c = reading->value[at];
 
+        if (g_ascii_isalnum(c))
+            continue;
         if (c == '\\') {
             at++;
         } else if (closing != '\0') {
@@ -103,6 +111,11 @@ static void append(const Reading *reading, Piece *piece, const GString *text)
     bool in_fold = false;
 
     *piece = (Piece){storage->len, 0, true};
+    if (strcspn(text->str, "\r\n") == text->len) {
+        g_string_append_len(storage, text->str, (gssize)text->len + 1);
+        piece->length = text->len;
+        return;
+    }
     for (size_t i = 0; i < text->len; i++) {
         bool is_end = text->str[i] == '\r' || text->str[i] == '\n';
 
@@ -118,17 +131,22 @@ static void append(const Reading *reading, Piece *piece, const GString *text)
 
 static MbReceivedClause clause_of(const Reading *reading, const char *word, size_t length)
 {
+    if (length < 2 || length > 4)
+        return NO_CLAUSE;
     for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
-        if (strlen(names[i]) == length && !reading->clause[i].is_there &&
-            g_ascii_strncasecmp(word, names[i], length) == 0)
+        if ((word[0] | 0x20) == names[i][0] && strlen(names[i]) == length &&
+            !reading->clause[i].is_there && g_ascii_strncasecmp(word, names[i], length) == 0)
             return (MbReceivedClause)i;
     }
     return NO_CLAUSE;
 }
 
 /* The words and comments of one clause, from `at` up to the next clause or the date. */
-static size_t read_clause(Reading *reading, size_t at, GString *words, GString *comments)
+static size_t read_clause(Reading *reading, size_t at)
 {
+    GString *words = reading->words;
+    GString *comments = reading->comments;
+
     g_string_truncate(words, 0);
     g_string_truncate(comments, 0);
     while (at < reading->length) {
@@ -180,8 +198,6 @@ static size_t find_semicolon(const Reading *reading)
 /* Returns where the clauses end: at a date, or at the end. */
 static size_t read_clauses(Reading *reading)
 {
-    g_autoptr(GString) words = g_string_new(NULL);
-    g_autoptr(GString) comments = g_string_new(NULL);
     size_t at = 0;
 
     while (at < reading->length) {
@@ -199,11 +215,11 @@ static size_t read_clauses(Reading *reading)
         clause = clause_of(reading, word, end - at);
         if (clause != NO_CLAUSE) {
             reading->clause[clause].is_there = true;
-            end = read_clause(reading, end, words, comments);
+            end = read_clause(reading, end);
             reading->clause[clause].is_there = false;
-            append(reading, &reading->clause[clause], words);
-            if (comments->len > 0)
-                append(reading, &reading->comment[clause], comments);
+            append(reading, &reading->clause[clause], reading->words);
+            if (reading->comments->len > 0)
+                append(reading, &reading->comment[clause], reading->comments);
         }
         at = end;
     }
@@ -242,11 +258,16 @@ static MbReceivedText text_of(const Reading *reading, Piece piece)
 
 void mb_received_parse(MbReceived *received, const char *value, size_t length, MbFlaws *flaws)
 {
-    Reading reading = {.value = value, .length = length, .storage = received->storage};
+    Reading reading = {.value = value,
+                       .length = length,
+                       .storage = received->storage,
+                       .words = received->words,
+                       .comments = received->comments};
     size_t end;
 
     g_string_truncate(received->storage, 0);
-    *received = (MbReceived){.storage = received->storage};
+    *received = (MbReceived){
+        .storage = received->storage, .words = received->words, .comments = received->comments};
     reading.length = find_semicolon(&reading);
     end = read_clauses(&reading);
     for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {

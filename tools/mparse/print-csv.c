@@ -210,7 +210,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     Csv *csv = (Csv *)printer;
 
     csv->out = out;
-    mp_values_check(message->tree);
+    mp_values_check(message->tree, csv->facts->hops);
     mp_defect_index_read(&csv->index, message->tree);
     for (uint32_t i = 0; i != MB_TREE_NONE; i = mb_tree_following(message->tree, i, NULL))
         put_part(csv, message, i);

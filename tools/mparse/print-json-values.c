@@ -66,7 +66,8 @@ static void put_hop(MpJson *json, const MpHop *hop, size_t n)
 
 void mp_json_hops(MpJson *json, uint32_t part)
 {
-    mp_hops_read(json->hops, json->message->tree, part, false);
+    if (part != 0)
+        mp_hops_read(json->hops, json->message->tree, part, false);
     mb_json_key(&json->json, "hops");
     mb_json_begin_array(&json->json);
     for (size_t i = 0; i < mp_hops_count(json->hops); i++)

@@ -203,7 +203,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     MbTree *tree = message->tree;
 
     json->message = message;
-    mp_values_check(message->tree);
+    mp_values_check(message->tree, json->hops);
     mp_json_begin(json, out, "message");
     mb_json_put_unsigned(&json->json, "n", message->number);
     put_source(json);

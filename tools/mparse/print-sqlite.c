@@ -328,13 +328,12 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
 
     rows->message = message;
     rows->out = out;
-    mp_values_check(tree);
+    mp_values_check(tree, rows->hops);
     put_message(rows);
     for (uint32_t i = 0; i != MB_TREE_NONE; i = mb_tree_following(tree, i, NULL)) {
         put_headers(rows, i);
         put_part(rows, i);
     }
-    mp_hops_read(rows->hops, tree, 0, false);
     for (size_t i = 0; i < mp_hops_count(rows->hops); i++)
         put_hop(rows, mp_hops_at(rows->hops, i), i + 1);
     put_defects(rows);

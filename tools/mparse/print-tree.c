@@ -296,7 +296,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     if (message->item->kind == MB_ITEM_MBOX)
         g_string_append_printf(out, "  %s", mb_mbox_dialect_name(message->item->dialect));
     g_string_append_c(out, '\n');
-    mp_values_check(message->tree);
+    mp_values_check(message->tree, tree->facts->hops);
     mp_defect_index_read(&tree->index, message->tree);
     first_new = mb_tree_defects(message->tree);
     g_string_assign(tree->branch, "  ");

@@ -1,7 +1,5 @@
 #include "values.h"
 
-#include "hops.h"
-
 #include <mailbatch/mime/address.h>
 #include <mailbatch/mime/date.h>
 #include <mailbatch/mime/words.h>
@@ -15,31 +13,37 @@ enum {
     MIME = 1 << 4,   /* has a meaning in every part, not only in a message's header */
 };
 
+#define KNOWN(name, traits)                                                                        \
+    {                                                                                              \
+        name, sizeof(name) - 1, traits                                                             \
+    }
+
 static const struct {
     const char *name;
+    size_t length;
     unsigned traits;
 } known[] = {
-    {"From", ONCE | ADDRESS | AUTHOR},
-    {"Sender", ONCE | ADDRESS},
-    {"Reply-To", ONCE | ADDRESS},
-    {"To", ONCE | ADDRESS},
-    {"Cc", ONCE | ADDRESS},
-    {"Bcc", ONCE | ADDRESS},
-    {"Date", ONCE | DATE},
-    {"Subject", ONCE},
-    {"Message-ID", ONCE},
-    {"In-Reply-To", ONCE},
-    {"References", ONCE},
-    {"Resent-From", ADDRESS},
-    {"Resent-Sender", ADDRESS},
-    {"Resent-To", ADDRESS},
-    {"Resent-Cc", ADDRESS},
-    {"Resent-Bcc", ADDRESS},
-    {"Resent-Date", DATE},
-    {"MIME-Version", ONCE},
-    {"Content-Disposition", ONCE | MIME},
-    {"Content-ID", ONCE | MIME},
-    {"Content-Description", ONCE | MIME},
+    KNOWN("From", ONCE | ADDRESS | AUTHOR),
+    KNOWN("Sender", ONCE | ADDRESS),
+    KNOWN("Reply-To", ONCE | ADDRESS),
+    KNOWN("To", ONCE | ADDRESS),
+    KNOWN("Cc", ONCE | ADDRESS),
+    KNOWN("Bcc", ONCE | ADDRESS),
+    KNOWN("Date", ONCE | DATE),
+    KNOWN("Subject", ONCE),
+    KNOWN("Message-ID", ONCE),
+    KNOWN("In-Reply-To", ONCE),
+    KNOWN("References", ONCE),
+    KNOWN("Resent-From", ADDRESS),
+    KNOWN("Resent-Sender", ADDRESS),
+    KNOWN("Resent-To", ADDRESS),
+    KNOWN("Resent-Cc", ADDRESS),
+    KNOWN("Resent-Bcc", ADDRESS),
+    KNOWN("Resent-Date", DATE),
+    KNOWN("MIME-Version", ONCE),
+    KNOWN("Content-Disposition", ONCE | MIME),
+    KNOWN("Content-ID", ONCE | MIME),
+    KNOWN("Content-Description", ONCE | MIME),
 };
 
 typedef struct {
@@ -56,7 +60,7 @@ static size_t find_name(const uint8_t *name, size_t length)
     size_t i = 0;
 
     for (; i < G_N_ELEMENTS(known); i++) {
-        if (strlen(known[i].name) == length &&
+        if (known[i].length == length && (known[i].name[0] | 0x20) == (name[0] | 0x20) &&
             g_ascii_strncasecmp((const char *)name, known[i].name, length) == 0)
             break;
     }
@@ -174,14 +178,14 @@ static void check_part(Check *check, uint32_t index)
     }
 }
 
-void mp_values_check(MbTree *tree)
+void mp_values_check(MbTree *tree, MpHops *hops)
 {
     g_autoptr(GByteArray) scratch = g_byte_array_new();
-    g_autoptr(MpHops) hops = mp_hops_new();
     Check check = {.tree = tree, .scratch = scratch, .text = g_string_new(NULL)};
 
-    for (uint32_t part = 0; part < mb_tree_parts(tree); part++) {
+    for (uint32_t part = 0; part < mb_tree_parts(tree); part++)
         check_part(&check, part);
+    for (uint32_t part = mb_tree_parts(tree); part-- > 0;) {
         if (mb_tree_part(tree, part)->is_message)
             mp_hops_read(hops, tree, part, true);
     }

@@ -44,7 +44,7 @@ typedef struct {
     MbDate date;
     size_t date_offset; /* in the value */
     size_t date_length;
-    GString *storage; /* private */
+    GString *storage, *words, *comments; /* private */
 } MbReceived;
 
 /* Caller's storage, used again and again. */
