@@ -2,20 +2,16 @@
 # popdump fetch with an accounts file: several accounts side by side, each into its own folder; one
 # that fails does not stop the others; mpop's file serves as it is; secrets and folders are safe.
 . "$(dirname "$0")/../support/lib.sh"
+. "$MB_SOURCE/tests/support/pop3-box.sh"
 
 popdump=$MB_BIN/popdump
 tool=$MB_SOURCE/tests/support/archive.py
 
-# start_box JSON: sets BOX_PID and PORT; no archives
-start_box()
+# begin_box JSON: a fresh server, and no archives
+begin_box()
 {
-    rm -rf "$T/ready" "$T/backup"
-    echo "$1" >"$T/control"
-    start_background "$T/server.log" "$MB_PYTHON" "$MB_SOURCE/tests/support/pop3-box.py" \
-        "$T/ready" "$T/control"
-    BOX_PID=$STARTED_PID
-    wait_for test -s "$T/ready"
-    PORT=$(cat "$T/ready")
+    rm -rf "$T/backup"
+    start_box "$1"
 }
 
 # accounts TEXT: the accounts file, below some defaults
@@ -41,15 +37,10 @@ archived()
     expect_equal "messages of $1" "$2" "$("$MB_PYTHON" "$tool" count "$T/backup/$1")"
 }
 
-said()
-{
-    grep -c " $1" "$T/server.log" || true
-}
-
 four='account a\nuser ua\naccount b\nuser ub\naccount c\nuser uc\naccount d : a\nuser ud\n'
 
 case_begin "every account comes into its own folder, side by side"
-start_box '{"count": 7, "pause": 0.1}'
+begin_box '{"count": 7, "pause": 0.1}'
 accounts "$four"
 fetch 0 --all
 cp "$T/out" "$T/said"
@@ -70,10 +61,10 @@ archived c 7
 expect_missing "$T/backup/b" "$T/backup/d"
 most=$(awk '/PASS/ { n++; if (n > most) most = n } /QUIT/ { n-- } END { print most }' "$T/server.log")
 expect_equal "sessions at once" 1 "$most"
-stop_background "$BOX_PID"
+stop_box
 
 case_begin "one that fails does not stop the others, and the worst is the exit status"
-start_box '{"count": 3}'
+begin_box '{"count": 3}'
 free_port CLOSED
 accounts "account a\nuser ua\naccount gone\nuser ux\nport $CLOSED\naccount bad\nuser uy\ntimeout x
 account nobody\npasswordeval exit 1\nuser uz\naccount b\nuser ub\n"
@@ -150,37 +141,37 @@ cp "$T/accounts" "$HOME/.config/mailbatch/accounts"
 expect_exit 0 timeout 60 "$popdump" fetch --all "$T/own"
 expect_equal "folders" "default second third" "$(cd "$T/own" && echo *)"
 rm -r "$HOME/.config" "$HOME/.mpoprc"
-stop_background "$BOX_PID"
+stop_box
 
 case_begin "keep off and keep TIME delete, --keep keeps; skipsize leaves"
-start_box '{"count": 5}'
+begin_box '{"count": 5}'
 accounts 'account kept\nuser ua\naccount gone\nuser ub\nkeep off\naccount later\nuser uc\nkeep 30d
 account small\nuser ud\nskipsize 100\n'
 fetch 0 --account gone --keep
 expect_equal "DELEs" 0 "$(said DELE)"
 fetch 10 --all
-expect_equal "DELEs of kept" 0 "$(grep -c ' ua DELE' "$T/server.log" || true)"
-expect_equal "DELEs of gone" 5 "$(grep -c ' ub DELE' "$T/server.log" || true)"
-expect_equal "DELEs of later" 0 "$(grep -c ' uc DELE' "$T/server.log" || true)"
+expect_equal "DELEs of kept" 0 "$(said "ua DELE")"
+expect_equal "DELEs of gone" 5 "$(said "ub DELE")"
+expect_equal "DELEs of later" 0 "$(said "uc DELE")"
 left=$(grep -c 'popdump: small: .*left on the server' "$T/err")
 if [ "$left" -lt 1 ] || [ "$left" -gt 4 ]; then
     fail "$left messages left"
 fi
 archived small $((5 - left))
 fetch 0 --account later --delete
-expect_equal "DELEs of later" 5 "$(grep -c ' uc DELE' "$T/server.log" || true)"
-stop_background "$BOX_PID"
+expect_equal "DELEs of later" 5 "$(said "uc DELE")"
+stop_box
 
 case_begin "a password is asked for once, however often a run connects"
-start_box '{"count": 6, "cut": 2}'
+begin_box '{"count": 6, "cut": 2}'
 accounts "account a\nuser ua\npasswordeval echo x >>$T/asked; echo pw\n"
 fetch 0 --all --window 1
 archived a 6
 expect_equal "asked" 1 "$(wc -l <"$T/asked")"
-stop_background "$BOX_PID"
+stop_box
 
 case_begin "Ctrl-C stops all of them, and the next run goes on"
-start_box '{"count": 40, "pause": 0.05}'
+begin_box '{"count": 40, "pause": 0.05}'
 accounts "$four"
 start_background "$T/stopped.log" "$popdump" fetch --accounts "$T/accounts" --all --window 1 \
     -j 3 "$T/backup"
@@ -199,7 +190,7 @@ for name in a b c d; do
     archived "$name" 40
 done
 expect_equal "RETRs" 160 "$(said RETR)"
-stop_background "$BOX_PID"
+stop_box
 
 case_begin "options that exclude each other"
 for words in "--server pop3s://u@h --account a" "--server pop3s://u@h --all" "--all --account a" \
@@ -214,7 +205,7 @@ expect_missing "$T/none"
 sample=$MB_SOURCE/samples/systemd
 
 case_begin "the systemd sample does what it says"
-start_box '{"count": 3}'
+begin_box '{"count": 3}'
 mkdir -p "$T/credentials" "$T/unit"
 echo pw >"$T/credentials/anna.password"
 sed -e "s/^host .*/host 127.0.0.1/" -e "s/^tls on/tls off\nport $PORT/" "$sample/accounts" >"$T/sample"
@@ -224,7 +215,7 @@ sed -n 's/^ExecStart=//p' "$sample/popdump.service" |
 expect_exit 0 env -i CREDENTIALS_DIRECTORY="$T/credentials" HOME=/nonexistent PATH="$PATH" \
     LSAN_OPTIONS="${LSAN_OPTIONS:-}" ASAN_OPTIONS="${ASAN_OPTIONS:-}" sh "$T/command"
 archived anna 3
-stop_background "$BOX_PID"
+stop_box
 
 if command -v systemd-analyze >/dev/null; then
     case_begin "systemd takes the sample"

@@ -2,6 +2,7 @@
 # What people read of an archive: list with sender and subject, extract for other programs, progress
 # on a terminal, and how it compares with what the server lists.
 . "$(dirname "$0")/../support/lib.sh"
+. "$MB_SOURCE/tests/support/pop3-box.sh"
 
 popdump=$MB_BIN/popdump
 echo pw >"$T/password"
@@ -114,43 +115,39 @@ expect_line "clean: 7 messages" "$T/out"
 expect_no_line "RETR" "$T/sink/log"
 stop_background "$SINK_PID"
 
-# box JSON: the mailbox of pop3-box.py
-box()
-{
-    echo "$1" >"$T/control"
-    [ -z "${BOX_PID:-}" ] || return 0
-    start_background "$T/server.log" "$MB_PYTHON" "$MB_SOURCE/tests/support/pop3-box.py" \
-        "$T/ready" "$T/control"
-    BOX_PID=$STARTED_PID
-    wait_for test -s "$T/ready"
-    PORT=$(cat "$T/ready")
-}
-
-box '{"count": 10}'
+start_box '{"count": 10}'
 expect_exit 0 "$popdump" fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off \
     --password-file "$T/password" "$T/box"
-fetched=$(grep -c RETR "$T/server.log")
+fetched=$(said "u1 RETR")
 
 case_begin "what is on the server only is named: 10"
-box '{"count": 12}'
+wish '{"count": 12}'
 against 10 "$T/box"
 expect_line "not-archived: message 11 (id11): " "$T/out"
 expect_line "not-archived: message 12 (id12): " "$T/out"
 expect_line "server: 12 listed, 2 of them not archived" "$T/out"
 
 case_begin "what is here only is told, and no fault"
-box '{"count": 10, "remove": [4]}'
+wish '{"count": 10, "remove": [4]}'
 against 0 "$T/box"
 expect_line "gone: msgs/1970/01/000000004-" "$T/out"
 expect_line "1 archived ones gone" "$T/out"
 
+case_begin "what was deleted on purpose is not gone"
+wish '{"count": 10}'
+expect_exit 0 "$popdump" fetch --server "pop3://u3@127.0.0.1:$PORT" --tls off --delete \
+    --password-file "$T/password" "$T/emptied"
+expect_exit 0 "$popdump" verify --against-server --tls off --password-file "$T/password" \
+    --server "pop3://u3@127.0.0.1:$PORT" "$T/emptied"
+expect_line "server: 0 listed, 0 of them not archived, 0 of another size; 0 archived ones gone" "$T/out"
+
 case_begin "another size is: 65"
-box '{"count": 10, "larger": [4]}'
+wish '{"count": 10, "larger": [4]}'
 against 65 "$T/box"
 expect_line "size-differs: message 4 (id4): the server lists " "$T/out"
 
 case_begin "as JSON lines"
-box '{"count": 11, "larger": [4], "remove": [1]}'
+wish '{"count": 11, "larger": [4], "remove": [1]}'
 against 65 --json "$T/box"
 cp "$T/out" "$T/lines"
 cat >"$T/against.py" <<'PYTHON'
@@ -163,23 +160,23 @@ PYTHON
 expect_exit 0 "$MB_PYTHON" "$T/against.py" "$T/lines"
 
 case_begin "new names of old messages are known"
-box '{"count": 10, "ids": "new"}'
+wish '{"count": 10, "ids": "new"}'
 expect_exit 0 "$popdump" fetch --server "pop3://u1@127.0.0.1:$PORT" --tls off \
     --password-file "$T/password" "$T/box"
 against 0 "$T/box"
 expect_line "server: 10 listed, 0 of them not archived, 0 of another size; 0 archived ones gone" "$T/out"
-box '{"count": 10, "ids": "new", "larger": [3]}'
+wish '{"count": 10, "ids": "new", "larger": [3]}'
 against 65 "$T/box"
 
 case_begin "damage here and more there: the worse of the two"
-box '{"count": 12, "ids": "new"}'
+wish '{"count": 12, "ids": "new"}'
 cp -a "$T/box" "$T/damaged"
 printf x | dd of="$T/damaged/open/000001.tar" bs=1 seek=1100 conv=notrunc status=none
 against 65 "$T/damaged"
 expect_line "NOT CLEAN" "$T/out"
 
 case_begin "no message was fetched for any of it"
-expect_equal "RETRs" "$fetched" "$(grep -c RETR "$T/server.log")"
+expect_equal "RETRs" "$fetched" "$(said "u1 RETR")"
 
 case_begin "a server that cannot be asked, another account's archive, options without sense"
 expect_exit 78 "$popdump" verify --against-server --tls off --password-file "$T/password" \
@@ -189,6 +186,6 @@ expect_exit 66 "$popdump" verify --against-server --tls off --password-file "$T/
     --server "pop3://u1@127.0.0.1:$PORT" "$T/nowhere"
 expect_exit 64 "$popdump" verify --against-server "$T/box"
 expect_exit 64 "$popdump" verify --server "pop3://u1@127.0.0.1:$PORT" "$T/box"
-stop_background "$BOX_PID"
+stop_box
 against 69 "$T/box"
 expect_one_line "$T/err"

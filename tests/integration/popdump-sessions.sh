@@ -4,33 +4,18 @@
 # a mailbox whose unique-ids change is neither fetched again nor deleted from.
 . "$(dirname "$0")/../support/lib.sh"
 . "$MB_SOURCE/tests/support/servers.sh"
+. "$MB_SOURCE/tests/support/pop3-box.sh"
 
 popdump=$MB_BIN/popdump
 tool=$MB_SOURCE/tests/support/archive.py
 echo pw >"$T/password"
 chmod 600 "$T/password"
 
-# wish JSON: what the server does from the next connection on
-wish()
+# begin_box JSON: a fresh server, and no archive
+begin_box()
 {
-    echo "$1" >"$T/control"
-}
-
-# start_box JSON: a fresh server and no archive; sets BOX_PID and PORT
-start_box()
-{
-    rm -rf "$T/ready" "$T/archive"
-    wish "$1"
-    start_background "$T/server.log" "$MB_PYTHON" "$MB_SOURCE/tests/support/pop3-box.py" \
-        "$T/ready" "$T/control"
-    BOX_PID=$STARTED_PID
-    wait_for test -s "$T/ready"
-    PORT=$(cat "$T/ready")
-}
-
-stop_box()
-{
-    stop_background "$BOX_PID"
+    rm -rf "$T/archive"
+    start_box "$1"
 }
 
 # fetch EXIT [OPTION…]
@@ -44,12 +29,6 @@ fetch()
     cat "$T/out" "$T/err" >"$T/said"
 }
 
-# How often a client has said it.
-said()
-{
-    grep -c " $1" "$T/server.log" || true
-}
-
 # archived N: so many messages, all of them proven
 archived()
 {
@@ -60,7 +39,7 @@ archived()
 # ---- a connection that is lost ----
 
 case_begin "a run whose connection is cut goes on at the next message"
-start_box '{"count": 12, "cut": 5}'
+begin_box '{"count": 12, "cut": 5}'
 fetch 0 --window 1
 expect_line "12 new messages archived" "$T/out"
 expect_line "again in 1 s (try 2 of 5)" "$T/err"
@@ -71,7 +50,7 @@ expect_equal "logins" 3 "$(said PASS)"
 stop_box
 
 case_begin "with a window, what was asked ahead of a cut is asked again"
-start_box '{"count": 40, "cut": 11}'
+begin_box '{"count": 40, "cut": 11}'
 fetch 0 --window 8
 archived 40
 expect_equal "double members" "" "$("$popdump" list --json "$T/archive" |
@@ -79,7 +58,7 @@ expect_equal "double members" "" "$("$popdump" list --json "$T/archive" |
 stop_box
 
 case_begin "the tries that bring nothing are bounded, and --retry says how many"
-start_box '{"cut": 1}'
+begin_box '{"cut": 1}'
 fetch 75 --retry 3
 expect_line "try 3 of 3" "$T/err"
 expect_equal "logins" 3 "$(said PASS)"
@@ -89,20 +68,20 @@ archived 0
 stop_box
 
 case_begin "tries that bring something do not count"
-start_box '{"count": 7, "cut": 2}'
+begin_box '{"count": 7, "cut": 2}'
 fetch 0 --retry 2 --window 1
 archived 7
 expect_equal "logins" 7 "$(said PASS)"
 stop_box
 
 case_begin "--limit counts over the sessions of a run"
-start_box '{"count": 20, "cut": 4}'
+begin_box '{"count": 20, "cut": 4}'
 fetch 0 --limit 6 --window 1
 archived 6
 stop_box
 
 case_begin "a server that does not come back is an end"
-start_box '{"count": 20, "cut": 4, "pause": 0.1}'
+begin_box '{"count": 20, "cut": 4, "pause": 0.1}'
 : >"$T/gone.log"
 {
     wait_for grep -q "again in" "$T/gone.log"
@@ -119,7 +98,7 @@ archived 3
 # ---- not now ----
 
 case_begin "a mailbox in use is waited for"
-start_box '{"login": ["-ERR [IN-USE] another session", "-ERR [SYS/TEMP] later"]}'
+begin_box '{"login": ["-ERR [IN-USE] another session", "-ERR [SYS/TEMP] later"]}'
 fetch 0
 expect_line "another session; again in 3 s (try 2 of 5)" "$T/err"
 expect_line "later; again in 6 s (try 3 of 5)" "$T/err"
@@ -127,19 +106,19 @@ archived 20
 stop_box
 
 case_begin "but no longer than --wait"
-start_box '{"login": ["-ERR [IN-USE] another session"]}'
+begin_box '{"login": ["-ERR [IN-USE] another session"]}'
 fetch 75 --wait 2s
 expect_equal "logins" 1 "$(said PASS)"
 stop_box
 
 case_begin "a wrong password is tried once"
-start_box '{"login": ["-ERR [AUTH] wrong"]}'
+begin_box '{"login": ["-ERR [AUTH] wrong"]}'
 fetch 77
 expect_equal "logins" 1 "$(said PASS)"
 stop_box
 
 case_begin "LOGIN-DELAY stands between two logins"
-start_box '{"count": 4, "cut": 3, "capa": ["LOGIN-DELAY 3"]}'
+begin_box '{"count": 4, "cut": 3, "capa": ["LOGIN-DELAY 3"]}'
 fetch 0 --window 1
 archived 4
 apart=$(awk '/PASS/ { if (before) print int($1 - before); before = $1 }' "$T/server.log")
@@ -147,7 +126,7 @@ apart=$(awk '/PASS/ { if (before) print int($1 - before); before = $1 }' "$T/ser
 stop_box
 
 case_begin "a LOGIN-DELAY longer than --wait ends the run"
-start_box '{"count": 4, "cut": 3, "capa": ["LOGIN-DELAY 900"]}'
+begin_box '{"count": 4, "cut": 3, "capa": ["LOGIN-DELAY 900"]}'
 fetch 75 --window 1
 archived 2
 stop_box
@@ -156,7 +135,7 @@ statement P-11
 # ---- a part of the mailbox ----
 
 case_begin "a server that lists a part only is drained"
-start_box '{"count": 230, "part": 60}'
+begin_box '{"count": 230, "part": 60}'
 fetch 0
 expect_line "230 new messages archived" "$T/out"
 archived 230
@@ -165,7 +144,7 @@ expect_equal "logins" 5 "$(said PASS)"
 stop_box
 
 case_begin "a short or a known listing is all there is"
-start_box '{"count": 49}'
+begin_box '{"count": 49}'
 fetch 0
 expect_equal "logins" 1 "$(said PASS)"
 wish '{"count": 120}'
@@ -175,14 +154,14 @@ expect_equal "logins" 2 "$(said PASS)"
 stop_box
 
 case_begin "a look that is refused is no failure"
-start_box '{"count": 60, "login": ["+OK", "-ERR [SYS/TEMP] too many logins"]}'
+begin_box '{"count": 60, "login": ["+OK", "-ERR [SYS/TEMP] too many logins"]}'
 fetch 0
 expect_line "whether the server has more" "$T/err"
 archived 60
 stop_box
 
 case_begin "a server that always has more is left after --looks"
-start_box '{"count": 50, "lie": true}'
+begin_box '{"count": 50, "lie": true}'
 fetch 0 --looks 3
 archived 200
 expect_equal "logins" 4 "$(said PASS)"
@@ -191,7 +170,7 @@ stop_box
 # ---- deletion ----
 
 case_begin "a QUIT whose answer is lost is settled by the next listing of the run"
-start_box '{"count": 6, "lose-quit": true}'
+begin_box '{"count": 6, "lose-quit": true}'
 fetch 0 --delete
 expect_line "6 deleted from the server" "$T/out"
 expect_no_line "not confirmed" "$T/out"
@@ -202,7 +181,7 @@ stop_box
 statement P-4
 
 case_begin "--expunge N: a clean QUIT every N deletions"
-start_box '{"count": 10}'
+begin_box '{"count": 10}'
 fetch 0 --delete --expunge 4
 expect_equal "QUITs" 3 "$(said QUIT)"
 expect_equal "most DELEs before a QUIT" 4 "$(awk '/DELE/ { n++; if (n > most) most = n }
@@ -211,7 +190,7 @@ archived 10
 stop_box
 
 case_begin "a message that stands at another size is not deleted"
-start_box '{"count": 5}'
+begin_box '{"count": 5}'
 fetch 0
 wish '{"count": 5, "larger": [2]}'
 fetch 10 --delete
@@ -219,7 +198,7 @@ expect_equal "DELEs" 4 "$(said DELE)"
 stop_box
 
 case_begin "older= counts from the first listing, fetched or not"
-start_box '{"count": 4}'
+begin_box '{"count": 4}'
 fetch 0 --limit 1
 sleep_until=$(($(date +%s) + 3))
 wait_for eval "[ \$(date +%s) -ge $sleep_until ]"
@@ -233,7 +212,7 @@ stop_box
 # ---- unique-ids that change ----
 
 case_begin "most ids change: held, healed by TOP, nothing fetched again, nothing deleted"
-start_box '{"count": 20}'
+begin_box '{"count": 20}'
 fetch 0
 wish '{"count": 24, "ids": "new"}'
 before=$(said RETR)
@@ -273,7 +252,7 @@ stop_box
 statement P-17
 
 case_begin "another header is another message, also at the same size"
-start_box '{"count": 10}'
+begin_box '{"count": 10}'
 fetch 0
 wish '{"count": 10, "ids": "new", "alter": [3, 4]}'
 fetch 0 --json
@@ -287,7 +266,7 @@ archived 12
 stop_box
 
 case_begin "without TOP the whole message is compared"
-start_box '{"count": 10, "top": false}'
+begin_box '{"count": 10, "top": false}'
 fetch 0
 wish '{"count": 10, "ids": "new", "top": false, "alter": [3]}'
 fetch 0
@@ -296,7 +275,7 @@ archived 11
 stop_box
 
 case_begin "a run that is cut while it heals heals on"
-start_box '{"count": 20}'
+begin_box '{"count": 20}'
 fetch 0
 wish '{"count": 20, "ids": "new", "cut-top": 15}'
 fetch 75 --retry 1 --window 1
@@ -309,7 +288,7 @@ archived 20
 stop_box
 
 case_begin "another mailbox behind the same login: told, and nothing is deleted"
-start_box '{"count": 10}'
+begin_box '{"count": 10}'
 fetch 0
 wish '{"count": 1010, "remove": ['"$(seq -s, 1 1000)"']}'
 fetch 10 --delete
@@ -319,7 +298,7 @@ archived 20
 stop_box
 
 case_begin "half of them gone is somebody's own doing"
-start_box '{"count": 10}'
+begin_box '{"count": 10}'
 fetch 0
 wish '{"count": 10, "remove": [1, 2, 3, 4, 5]}'
 fetch 0 --delete
@@ -328,7 +307,7 @@ expect_equal "DELEs" 5 "$(said DELE)"
 stop_box
 
 case_begin "a server that lists nothing twice is no alarm"
-start_box '{"count": 60, "part": 20}'
+begin_box '{"count": 60, "part": 20}'
 for _ in 1 2; do
     fetch 0
 done
@@ -354,17 +333,6 @@ timed()
     expect_line "$text" "$T/err"
     expect_one_line "$T/err"
     [ $((SECONDS - begin)) -le "$most" ] || fail "took $((SECONDS - begin)) seconds"
-}
-
-# hostile SCENARIO: sets PORT
-hostile()
-{
-    rm -f "$T/ready"
-    start_background "$T/server.log" "$MB_PYTHON" "$MB_SOURCE/tests/support/pop3-hostile.py" \
-        "$T/ready" "$1"
-    BOX_PID=$STARTED_PID
-    wait_for test -s "$T/ready"
-    PORT=$(cat "$T/ready")
 }
 
 # Nobody takes the connections: the queue is full, and the kernel answers no more of them.
@@ -393,14 +361,14 @@ timed "the connection" 8 "127.0.0.1:$(cat "$T/ready")" --tls off \
     --server "pop3://u1@127.0.0.1:$(cat "$T/ready")"
 stop_box
 
-hostile greeting-silent
+start_server pop3-hostile.py greeting-silent
 timed "the TLS handshake" 8 "127.0.0.1:$PORT" --server "pop3s://u1@127.0.0.1:$PORT"
 timed "the greeting" 8 "no answer within 2 s" --tls off --server "pop3://u1@127.0.0.1:$PORT"
 stop_box
-hostile retr-silent
+start_server pop3-hostile.py retr-silent
 timed "a reply" 8 "no answer within 2 s" --tls off --server "pop3://u1@127.0.0.1:$PORT"
 stop_box
-hostile retr-drip
+start_server pop3-hostile.py retr-drip
 timed "an octet now and then" 12 "too slow" --tls off --server "pop3://u1@127.0.0.1:$PORT"
 archived 0
 stop_box
