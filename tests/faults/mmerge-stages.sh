@@ -5,15 +5,10 @@
 # one row of 21 MB, so that the fault comes in the middle of its content. The ledger's word is what the sink's store
 # says, in every case, and nobody is mailed twice. MB_STAGES_JOBS=12 says how many cases run side by side.
 . "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/mmerge.sh"
 
 make_certificate "$T"
-cat >"$T/letter" <<'LETTER'
-From: Green Shop <news@example.org>
-To: {{ name }} <{{ email }}>
-Subject: {{ name }}, your harvest
-
-Dear {{ name }}.
-LETTER
+make_letter "$T/letter"
 sed 's/^Subject/Attachment: big.bin\nSubject/' "$T/letter" >"$T/big-letter"
 head -c 16000000 /dev/urandom >"$T/big.bin"
 printf 'name,email\nAnn,ann@example.net\nBob,bob@example.net\nEva,eva@example.net\nIda,ida@example.net\n' \

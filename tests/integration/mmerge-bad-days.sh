@@ -2,15 +2,10 @@
 # Bad days of `mmerge send`: what the user got wrong, and what a server may do. Each has its exit code, one clear line, and a
 # ledger that says what the server's store says.
 . "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/mmerge.sh"
 
 cd "$T"
-cat >letter <<'LETTER'
-From: Green Shop <news@example.org>
-To: {{ name }} <{{ email }}>
-Subject: {{ name }}, your harvest
-
-Dear {{ name }}.
-LETTER
+make_letter letter
 printf 'name,email\nAnn,ann@example.net\nBob,bob@example.net\nEva,eva@example.net\nIda,ida@example.net\n' >people.csv
 echo pw >password
 chmod 600 password

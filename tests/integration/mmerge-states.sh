@@ -2,15 +2,10 @@
 # The states of an entry of the ledger, each made to happen against a server: what a reply, or none, makes of a
 # recipient, a message, a connection, an account; what a kill and a reboot leave; what is tried again, and what is not.
 . "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/mmerge.sh"
 
 cd "$T"
-cat >letter <<'LETTER'
-From: Green Shop <news@example.org>
-To: {{ name }} <{{ email }}>
-Subject: {{ name }}, your harvest
-
-Dear {{ name }}.
-LETTER
+make_letter letter
 sed 's/^Subject/Cc: copy-{{ email }}\nSubject/' letter >copied-letter
 printf 'name,email\nAnn,ann@x.test\nBob,bob@x.test\nEva,eva@x.test\nIda,ida@x.test\n' >people.csv
 echo pw >password

@@ -3,15 +3,10 @@
 # windows, no run held for ever by one who sips or drips, pipelining only where it is offered, TLS sessions resumed, a
 # rate that holds at the server's clock.
 . "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/mmerge.sh"
 
 cd "$T"
-cat >letter <<'LETTER'
-From: Green Shop <news@example.org>
-To: {{ name }} <{{ email }}>
-Subject: {{ name }}, your harvest
-
-Dear {{ name }}.
-LETTER
+make_letter letter
 people()
 {
     awk -v n="$1" 'BEGIN { print "name,email"; for (i = 1; i <= n; i++) printf "P%d,p%d@example.net\n", i, i }' >people.csv
