@@ -69,7 +69,7 @@ char *mb_progress_text(const char *what, guint64 done, guint64 total, guint64 by
 
     g_string_append_printf(out, "%" G_GUINT64_FORMAT, done);
     if (total > 0)
-        g_string_append_printf(out, " of %" G_GUINT64_FORMAT, total);
+        g_string_append_printf(out, " of %" G_GUINT64_FORMAT, MAX(done, total));
     g_string_append_printf(out, " %s", what);
     if (total > 0)
         g_string_append_printf(out, ", %u%%",

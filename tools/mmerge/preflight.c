@@ -99,6 +99,22 @@ static bool decide_stop(const MmCampaign *campaign, const MmPreflightTotals *tot
            (totals->duplicates > 0 && mm_campaign_duplicates(campaign) == MM_STOP);
 }
 
+/* How many rows there are is not known before the end: what the first 256, 512, 1024 … take up of
+ * the file tells. */
+static void show_progress(MbProgress *progress, const MmRows *rows, uint64_t n)
+{
+    uint64_t done, total;
+
+    if (progress == NULL)
+        return;
+    if (n >= 256 && (n & (n - 1)) == 0) {
+        mm_rows_progress(rows, &done, &total);
+        mb_progress_set_total(progress,
+                              MAX(n, (uint64_t)((double)n * (double)total / (double)MAX(done, 1))));
+    }
+    mb_progress_update(progress, n, 0);
+}
+
 static bool go_through(Preflight *preflight, const MmRenderOptions *options,
                        bool (*each)(const MmVerdict *verdict, void *user, GError **error),
                        void *user, MbProgress *progress, GError **error)
@@ -117,8 +133,7 @@ static bool go_through(Preflight *preflight, const MmRenderOptions *options,
         if (!judge(preflight, renderer, row, options, &verdict, &message, &why, error) ||
             (each != NULL && !each(&verdict, user, error)))
             return false;
-        if (progress != NULL)
-            mb_progress_update(progress, preflight->totals->rows, 0);
+        show_progress(progress, rows, preflight->totals->rows);
     }
     if (next == MB_END)
         preflight->totals->blank_rows = mm_rows_blank(rows);
