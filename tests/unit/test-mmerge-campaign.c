@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 /* A folder with a letter and a list; removed at the end of the test. */
 typedef struct {
@@ -199,6 +200,35 @@ START_TEST(mistakes_of_the_template_are_found_before_any_row)
         remove_files(&files);
     }
     statement("M-16");
+}
+END_TEST
+
+/* From the end to the beginning: read from the top for each, this would take minutes. */
+START_TEST(rows_are_found_in_any_order_without_reading_all_before)
+{
+    g_autoptr(GString) list = g_string_new("e\n");
+    Files files;
+    MmCampaignOptions none = {0};
+    g_autoptr(MmCampaign) campaign = NULL;
+    g_autoptr(MmRows) rows = NULL;
+    clock_t begin = clock();
+
+    for (int i = 2; i <= 200000; i++)
+        g_string_append_printf(list, "p%d@x.org\n", i);
+    files = make_files(HEAD "To: {{ e }}\n\n", list->str);
+    campaign = mm_campaign_open(files.letter, files.list, &none, NULL);
+    rows = mm_rows_open(campaign, NULL);
+    ck_assert_ptr_nonnull(rows);
+    for (uint64_t number = 200000; number >= 2; number -= number > 2000 ? 97 : 1) {
+        g_autofree char *want = g_strdup_printf("p%" G_GUINT64_FORMAT "@x.org", number);
+        g_autoptr(MmRow) row = NULL;
+
+        ck_assert_int_eq(mm_rows_find(rows, number, &row, NULL), MB_NEXT);
+        ck_assert_uint_eq(row->number, number);
+        ck_assert_str_eq(row->values[0].text, want);
+    }
+    ck_assert_int_lt((clock() - begin) / CLOCKS_PER_SEC, 25);
+    remove_files(&files);
 }
 END_TEST
 
@@ -445,6 +475,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, recipients_are_who_the_template_and_the_row_name);
     tcase_add_test(tests, mistakes_of_the_template_are_found_before_any_row);
+    tcase_add_test(tests, rows_are_found_in_any_order_without_reading_all_before);
     tcase_add_test(tests, names_of_set_are_constant_and_hide_columns);
     tcase_add_test(tests, sender_is_return_path_where_there_is_one);
     tcase_add_test(tests, suppression_covers_copies_too);

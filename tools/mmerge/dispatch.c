@@ -190,16 +190,18 @@ static void stop_for_account(Dispatch *dispatch, const MmJob *job)
     stop_take(dispatch, mm_scope_stop(reply, job->pause_s));
 }
 
-static bool is_released(const MmJob *job)
+static size_t count_released(const MmJob *job)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < job->claim->n_entries; i++)
-        if (job->outcomes[i].state != MM_PENDING)
-            return false;
-    return true;
+        n += job->outcomes[i].state == MM_PENDING;
+    return n;
 }
 
 static void settle(Dispatch *dispatch, MmJob *job)
 {
+    size_t released = count_released(job);
     GError *error = NULL;
 
     dispatch->out--;
@@ -207,7 +209,7 @@ static void settle(Dispatch *dispatch, MmJob *job)
     if (dispatch->run->ledger != NULL && !mm_ledger_record(dispatch->run->ledger, job->outcomes,
                                                            job->claim->n_entries, now_s(), &error))
         stop_take(dispatch, error);
-    if (is_released(job)) {
+    if (released > 0) {
         dispatch->left++;
         dispatch->after = MIN(dispatch->after, job->claim->number - 1); /* and it comes first */
         dispatch->round_over &= dispatch->run->ledger == NULL; /* it can be claimed again */
@@ -215,7 +217,7 @@ static void settle(Dispatch *dispatch, MmJob *job)
     dispatch->due = 0;
     if (job->account_wide)
         stop_for_account(dispatch, job);
-    else if (job->error != NULL && is_released(job))
+    else if (job->error != NULL && released == job->claim->n_entries)
         stop_take(dispatch, g_error_copy(job->error));
     mm_job_free(job);
 }

@@ -106,6 +106,16 @@ MmMark mm_job_mark(const MmJob *job)
     }
 }
 
+/* More recipients than the server takes in one message (RFC 5321, 4.5.3.1.10; 552 from old ones):
+ * once some are accepted, the others go in the next one, which is no second try. */
+static bool is_one_too_many(const MbSmtpReply *reply)
+{
+    if (mm_scope_of(reply, MB_SMTP_STAGE_RCPT) == MM_SCOPE_ACCOUNT)
+        return false;
+    return (reply->code == 452 && g_strcmp0(reply->enhanced, "4.5.3") == 0) ||
+           (reply->code == 552 && g_strcmp0(reply->enhanced, "5.5.3") == 0);
+}
+
 void mm_job_take_event(MmJob *job, const MbSmtpEvent *event)
 {
     MmState fate = state_of_fate(job, event);
@@ -115,7 +125,11 @@ void mm_job_take_event(MmJob *job, const MbSmtpEvent *event)
         const MbSmtpReply *own = event->recipient_replies[i];
         if (own != NULL && own->code / 100 != 2) {
             g_autofree char *text = mb_smtp_reply_printable(own);
-            settle_entry(job, i, state_of_refusal(job, own, MB_SMTP_STAGE_RCPT), own->code, text);
+            MmState state = fate == MM_SENT && is_one_too_many(own)
+                                ? MM_PENDING
+                                : state_of_refusal(job, own, MB_SMTP_STAGE_RCPT);
+
+            settle_entry(job, i, state, own->code, text);
         } else {
             settle_entry(job, i, fate, event->reply != NULL ? event->reply->code : 0, shown);
         }
