@@ -49,7 +49,10 @@ whole()
 {
     row "$@"
     cd case
-    expect_exit "$2" "$MB_BIN/mmerge" preview --all --out out letter people.csv
+    while [ $# -gt 3 ] && [ "$4" != -- ]; do
+        set -- "${@:1:3}" "${@:5}"
+    done
+    expect_exit "$2" "$MB_BIN/mmerge" preview --all --out out "${@:5}" letter people.csv
     expect_line "$3" "$T/err"
     expect_missing out
     cd ..
@@ -77,11 +80,30 @@ whole "CSV: two columns of one name" 65 'people.csv: line 1: columns 1 and 3 are
     people.csv 'name,email,name\nAnn,ann@example.net,x\n'
 whole "CSV: a column without a name" 65 'people.csv: line 1: column 3 has no name' \
     people.csv 'name,email,\nAnn,ann@example.net,\n'
+whole "--set: a name is checked against the header and against --set" 65 'letter:5:4: unknown name "mont": did you mean "month"?' \
+    letter "$header\n{{ mont }} {{ month }} {{ name }}\n" -- --set month=May
+case_begin "CSV: a padded header is trimmed, with a warning; no column shifts"
+mkdir padded
+cp good/letter padded
+printf ' name , email\nAnn,ann@example.net\n' >padded/people.csv
+expect_exit 0 "$MB_BIN/mmerge" preview --all padded/letter padded/people.csv
+expect_line "padded/people.csv: line 1: blanks around column names were left out" "$T/err"
+expect_line "To: Ann <ann@example.net>" "$T/out"
 statement M-16
 row "CSV: latin-1" 65 'people.csv: row 3: octet 0xFC at offset 32 is not UTF-8: save the file as UTF-8, or name its encoding with --encoding' \
     people.csv 'name,email\nAnn,ann@example.net\nM\xFCller,m@example.net\n'
 whole "CSV: UTF-16 without BOM" 65 'people.csv: line 1: holds NUL octets: if it is UTF-16, say --encoding UTF-16LE' \
     people.csv 'e\0m\0a\0i\0l\0\n\0'
+case_begin "CSV: --encoding overrides: what was invalid is read, and the rows about it too"
+mkdir latin
+cp good/letter latin
+printf 'name,email\nM\374ller,m@example.net\nBob,bob@example.net\n' >latin/people.csv
+expect_exit 65 "$MB_BIN/mmerge" check latin/letter latin/people.csv
+expect_line "row 2: octet 0xFC at offset 12 is not UTF-8" "$T/err"
+expect_line "2 rows: 1 good (1 recipients" "$T/out"
+expect_exit 0 "$MB_BIN/mmerge" check --encoding ISO-8859-1 latin/letter latin/people.csv
+expect_line "2 rows: 2 good" "$T/out"
+statement M-17
 row "CSV: a NUL" 65 'people.csv: row 2: column "name": holds a NUL octet' people.csv 'name,email\nA\0nn,ann@example.net\n'
 row "CSV: no address" 65 'people.csv: row 3: To: ' people.csv 'name,email\nAnn,ann@example.net\nBob,\n'
 row "CSV: a bad address" 65 'people.csv: row 2: To: ' people.csv 'name,email\nAnn,ann at example.net\n'
@@ -120,7 +142,7 @@ whole "template: a field twice" 65 'letter:4: subject: stands twice: join the tw
 whole "template: a field that is ours" 65 'letter:4: Date: mmerge writes this field itself' \
     letter "${header}Date: now\n\nHello\n"
 whole "template: not UTF-8" 65 'letter:5:3: octet 0xFC is not UTF-8: save the file as UTF-8' letter "$header\nGr\xFC\xDFe {{ name }}\n"
-whole "template: an unknown body type" 65 'letter:4: Content-Type: a body is text/plain or text/html' \
+whole "template: an unknown body type" 65 'letter:4: Content-Type: a body is text/plain' \
     letter "${header}Content-Type: application/json\n\n{}\n"
 whole "template: an HTML file that is missing" 66 'letter:4: Html: body.html: cannot read: No such file or directory' \
     letter "${header}Html: body.html\n\nHello\n"
@@ -167,6 +189,29 @@ row "--attach: missing" 66 '--attach: no.pdf: cannot read: No such file or direc
 row "--suppress: missing" 66 'no.txt: cannot read: No such file or directory' -- --suppress no.txt
 row "--suppress: a line that is no address" 65 'gone.txt:2: ' gone.txt 'ann@example.net\nnobody\n' -- --suppress gone.txt
 row "--from: a bad address" 65 '--from:1: From: ' -- --from nobody
+
+# --- values that are markup ----------------------------------------------------------------------
+
+case_begin "<b>&\" is escaped in HTML, untouched in text and Subject; an unknown name stops before anything is sent"
+mkdir markup
+cd markup
+start_mailsink "$T/sink" --store "$T/sink/store"
+printf 'From: a@example.org\nTo: {{ email }}\nSubject: {{ name }}\nHtml: body.html\n\n{{ name }}\n' >letter
+echo '<p title="{{ name }}">{{ name }}</p>' >body.html
+printf 'name,email\n"<b>&""x",ann@example.net\n' >people.csv
+expect_exit 0 "$MB_BIN/mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off letter people.csv
+expect_exit 0 "$MB_PYTHON" -c 'import email, email.policy, glob
+m = email.message_from_binary_file(open(glob.glob("../sink/store/new/*")[0], "rb"), policy=email.policy.default)
+text, html = (part.get_content() for part in m.iter_parts())
+assert m["Subject"] == "<b>&\"x", m["Subject"]
+assert text == "<b>&\"x\n", repr(text)
+assert html == "<p title=\"&lt;b&gt;&amp;&quot;x\">&lt;b&gt;&amp;&quot;x</p>\n", repr(html)'
+echo '{% if not name %}{{ nobody }}{% endif %}' >>body.html
+expect_exit 65 "$MB_BIN/mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off --accept-changes letter people.csv
+expect_line 'body.html:2:21: unknown name "nobody"' "$T/err"
+expect_equal "messages at the sink" 1 "$(wc -l <"$T/sink/store/envelopes.jsonl")"
+cd ..
+statement M-18
 
 # --- what is skipped by word ---------------------------------------------------------------------
 
