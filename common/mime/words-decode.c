@@ -32,11 +32,30 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Whether one of eight bytes is beyond ASCII, a control, or "=". A borrow may say so of a
+ * neighbour, too: who asks looks closer. */
+static bool is_any_special(uint64_t bytes)
+{
+    return (((bytes - EACH(0x20)) | ((bytes ^ EACH('=')) - EACH(1)) | bytes) & EACH(0x80)) != 0;
+}
+
 bool mb_words_needed(const char *value, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        uint8_t c = (uint8_t)value[i];
+        uint64_t eight;
+        uint8_t c;
 
+        while (length - i >= sizeof(eight)) {
+            memcpy(&eight, value + i, sizeof(eight));
+            if (is_any_special(eight))
+                break;
+            i += sizeof(eight);
+        }
+        if (i == length)
+            break;
+        c = (uint8_t)value[i];
         if (c >= 0x80 || c == '\n' || c == '\r' || c == 0)
             return true;
         if (c == '=' && i + 1 < length && value[i + 1] == '?')

@@ -1,0 +1,147 @@
+#include "suite.h"
+
+#include <check.h>
+#include <mailbatch/base/pool.h>
+#include <unistd.h>
+
+#define JOBS    500
+#define THREADS 8
+
+/* A job gives its number back; some write by themselves when their turn has come. */
+typedef struct {
+    unsigned number;
+    bool writes_itself;
+    bool was_done;
+    MbPool *pool;
+    GString *out;
+} Job;
+
+static gint done_by[THREADS];
+
+static void write_number(Job *job)
+{
+    g_string_append_printf(job->out, "%u ", job->number);
+}
+
+static void work(void *data, void *worker)
+{
+    Job *job = data;
+
+    g_atomic_int_inc((gint *)worker);
+    /* Later jobs are done sooner than the first of each round. */
+    if (job->number % 16 == 0)
+        usleep(2000);
+    if (job->writes_itself && mb_pool_await_turn(job->pool, job))
+        write_number(job);
+    job->was_done = true;
+}
+
+static void finish(Job *job)
+{
+    ck_assert(job->was_done);
+    if (!job->writes_itself)
+        write_number(job);
+}
+
+static MbPool *new_pool(size_t threads, size_t capacity)
+{
+    void *workers[THREADS];
+    g_autoptr(GError) error = NULL;
+    MbPool *pool;
+
+    for (size_t i = 0; i < threads; i++)
+        workers[i] = &done_by[i];
+    pool = mb_pool_new(workers, threads, capacity, work, &error);
+    ck_assert_ptr_nonnull(pool);
+    return pool;
+}
+
+START_TEST(jobs_come_back_in_the_order_they_went)
+{
+    static const struct {
+        size_t threads, capacity;
+        unsigned every; /* job that writes by itself */
+    } rows[] = {{1, 1, 0}, {1, 1, 1}, {2, 3, 2}, {8, 8, 3}, {8, 40, 1}, {8, 40, 7}};
+
+    for (size_t row = 0; row < G_N_ELEMENTS(rows); row++) {
+        MbPool *pool = new_pool(rows[row].threads, rows[row].capacity);
+        g_autofree Job *jobs = g_new0(Job, JOBS);
+        g_autoptr(GString) out = g_string_new(NULL);
+        g_autoptr(GString) want = g_string_new(NULL);
+        Job *job;
+
+        ck_assert_ptr_null(mb_pool_take(pool, true));
+        for (unsigned i = 0; i < JOBS; i++) {
+            g_string_append_printf(want, "%u ", i);
+            jobs[i] = (Job){.number = i,
+                            .writes_itself = rows[row].every > 0 && i % rows[row].every == 0,
+                            .pool = pool,
+                            .out = out};
+            while (!mb_pool_push(pool, &jobs[i]))
+                finish(mb_pool_take(pool, true));
+            while ((job = mb_pool_take(pool, false)) != NULL)
+                finish(job);
+        }
+        while ((job = mb_pool_take(pool, true)) != NULL)
+            finish(job);
+        mb_pool_free(pool);
+        ck_assert_str_eq(out->str, want->str);
+    }
+}
+END_TEST
+
+START_TEST(several_threads_take_part)
+{
+    unsigned took_part = 0;
+    MbPool *pool = new_pool(THREADS, THREADS);
+    g_autofree Job *jobs = g_new0(Job, THREADS);
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    for (size_t i = 0; i < THREADS; i++)
+        done_by[i] = 0;
+    for (unsigned i = 0; i < THREADS; i++) {
+        jobs[i] = (Job){.number = 16 * i, .pool = pool, .out = out};
+        ck_assert(mb_pool_push(pool, &jobs[i]));
+    }
+    ck_assert(!mb_pool_push(pool, jobs));
+    while (mb_pool_take(pool, true) != NULL)
+        ;
+    mb_pool_free(pool);
+    for (size_t i = 0; i < THREADS; i++)
+        took_part += done_by[i] > 0;
+    ck_assert_uint_gt(took_part, 1);
+}
+END_TEST
+
+/* The oldest is never taken: who waits behind it is sent home. */
+START_TEST(a_stop_wakes_those_who_wait_for_their_turn)
+{
+    MbPool *pool = new_pool(2, 8);
+    g_autofree Job *jobs = g_new0(Job, 8);
+    g_autoptr(GString) out = g_string_new(NULL);
+    unsigned taken = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        jobs[i] = (Job){.number = i + 1, .writes_itself = i > 0, .pool = pool, .out = out};
+        ck_assert(mb_pool_push(pool, &jobs[i]));
+    }
+    mb_pool_stop(pool);
+    while (mb_pool_take(pool, true) != NULL)
+        taken++;
+    mb_pool_free(pool);
+    ck_assert_uint_eq(taken, 8);
+    ck_assert_str_eq(out->str, "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pool");
+    TCase *tcase = tcase_create("pool");
+
+    tcase_add_test(tcase, jobs_come_back_in_the_order_they_went);
+    tcase_add_test(tcase, several_threads_take_part);
+    tcase_add_test(tcase, a_stop_wakes_those_who_wait_for_their_turn);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
