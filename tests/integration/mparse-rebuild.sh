@@ -4,7 +4,8 @@
 
 rebuild()
 {
-    expect_exit 0 "$MB_PYTHON" "$MB_SOURCE/tests/support/rebuild.py" "$MB_BIN/mparse" "$@"
+    expect_exit 0 "$MB_PYTHON" "$MB_SOURCE/tests/support/rebuild.py" "$MB_BIN/mparse" \
+        --gaps "$MB_SOURCE/tests/data/gaps.tsv" "$@"
     tail -n 1 "$T/out"
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""rebuild.py MPARSE PATH...: every file named, or below a folder named, is built again from the byte ranges that
-`mparse -f json` gives, and compared. Prints the gaps and the sums; exits 1 on any difference."""
+"""rebuild.py MPARSE [--gaps TABLE] PATH...: every file named, or below a folder named, is built again from the byte ranges that
+`mparse -f json` gives, and compared. Prints the gaps and the sums; exits 1 on any difference. A file whose bytes
+have a gap stands in TABLE with its bytes (name and number, tab-separated; the name from the last folder of PATH on): one
+that is not there, or has another number, or has no gap any more, is a difference."""
 import collections, json, os, subprocess, sys, tarfile, zipfile
 
 BATCH = 200
@@ -52,8 +54,29 @@ def rebuild(record):
     return b"".join(pieces)
 
 
+def check_gaps(table, paths, gaps):
+    """How many files have other gaps than the table says."""
+    roots = {os.path.abspath(path): os.path.basename(os.path.abspath(path)) for path in paths}
+    found, bad = {}, 0
+    for path, gap in gaps.items():
+        for root, name in roots.items():
+            if (os.path.abspath(path) + "/").startswith(root + "/") and gap > 0:
+                found[os.path.normpath(os.path.join(name, os.path.relpath(os.path.abspath(path), root)))] = gap
+    with open(table) as file:
+        wanted = dict(line.rstrip("\n").split("\t") for line in file if line.strip() and not line.startswith("#"))
+    wanted = {name: int(gap) for name, gap in wanted.items() if name.split("/")[0] in roots.values()}
+    for name in sorted(found.keys() | wanted.keys()):
+        if found.get(name, 0) != wanted.get(name, 0):
+            print(f"{name}: {found.get(name, 0)} bytes of gaps, {wanted.get(name, 0)} in the table")
+            bad += 1
+    return bad
+
+
 def main():
     mparse, *paths = sys.argv[1:]
+    table = None
+    if paths[0] == "--gaps":
+        table, paths = paths[1], paths[2:]
     files = [path for path in files_of(paths) if os.path.getsize(path) > 0]
     built, seen, gaps = collections.defaultdict(bytearray), set(), collections.Counter()
     messages = bad = 0
@@ -83,6 +106,7 @@ def main():
     for path, gap in sorted(gaps.items()):
         if gap > 0:
             print(f"gap {gap:8} {os.path.basename(path)}")
+    bad += check_gaps(table, paths, gaps) if table else 0
     print(f"{messages} messages of {len(built)} files rebuilt, {sum(gaps.values())} bytes of gaps, {bad} bad")
     return 1 if bad or not messages else 0
 
