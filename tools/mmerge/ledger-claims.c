@@ -208,6 +208,20 @@ static bool reserve_marks(MmLedger *ledger, GError **error)
            mm_marks_reserve(ledger->marks, (uint64_t)rows, error);
 }
 
+/* Claims are numbered, and a mark is set only for one that is on the disk: a mark of a claim that
+ * the ledger knows nothing of was set with a newer copy of it. (The number in a mark comes round
+ * after 255.) */
+static bool is_newest(const MmLedger *ledger, const MmClaim *claim, int64_t claims, GError **error)
+{
+    if (claims > UINT8_MAX || mm_marks_get(ledger->marks, claim->row, claim->mark) == MM_MARK_NONE)
+        return true;
+    g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA,
+                "%s: is an older copy, or has lost its -wal file: row %" G_GUINT64_FORMAT
+                " was sent already by what stands beside it (.marks): put the newest copy back",
+                mb_store_path(ledger->store), claim->number);
+    return false;
+}
+
 static bool claim_in_transaction(MmLedger *ledger, size_t n, uint64_t after, unsigned max_attempts,
                                  int64_t now, GPtrArray *found, GError **error)
 {
@@ -217,8 +231,10 @@ static bool claim_in_transaction(MmLedger *ledger, size_t n, uint64_t after, uns
         !read_claimable(ledger, n, after, max_attempts, now, found, claims, error))
         return false;
     for (guint i = 0; i < found->len; i++) {
-        if (!write_claim(ledger, g_ptr_array_index(found, i), g_array_index(claims, int64_t, i),
-                         error))
+        const MmClaim *claim = g_ptr_array_index(found, i);
+        int64_t number = g_array_index(claims, int64_t, i);
+
+        if (!is_newest(ledger, claim, number, error) || !write_claim(ledger, claim, number, error))
             return false;
     }
     return mb_store_commit(ledger->store, error);

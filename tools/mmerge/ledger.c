@@ -270,6 +270,19 @@ static bool holds_rows(MmLedger *ledger)
     return holds;
 }
 
+/* Marks are made for rows that are on the disk: without rows it is not the ledger that made them.
+ */
+static bool has_its_rows(MmLedger *ledger, GError **error)
+{
+    if (!mm_marks_covers(ledger->marks, 1) || holds_rows(ledger))
+        return true;
+    g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA,
+                "%s: has lost its rows, as when its -wal file is removed: who was mailed is not "
+                "known; put a whole copy back, or begin anew with another --ledger",
+                mb_store_path(ledger->store));
+    return false;
+}
+
 /* One that never came to hold a row is anybody's. */
 static bool check_campaign(MmLedger *ledger, const char *campaign, GError **error)
 {
@@ -329,13 +342,16 @@ MmLedger *mm_ledger_open(const char *name, const char *campaign, const char *csv
 
     if (!open_marks(ledger, path, error))
         return NULL;
+    /* Marks of a ledger that was taken away say nothing of this one's rows. */
+    if (!existed && !mm_marks_reset(ledger->marks, error))
+        return NULL;
     ledger->store = mb_store_open(path, MB_STORE_CREATE, APPLICATION_ID, migrations, error);
     if (ledger->store == NULL) {
         if (!existed)
             remove_new_marks(path);
         return NULL;
     }
-    if (!mb_store_run(ledger->store, use_little, error) ||
+    if (!mb_store_run(ledger->store, use_little, error) || !has_its_rows(ledger, error) ||
         !check_campaign(ledger, campaign, error) || !mb_store_begin(ledger->store, true, error))
         return NULL;
     found = get_meta_text(ledger, "campaign");

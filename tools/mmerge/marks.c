@@ -164,6 +164,18 @@ bool mm_marks_reserve(MmMarks *marks, uint64_t rows, GError **error)
     return map(marks, size, error);
 }
 
+bool mm_marks_reset(MmMarks *marks, GError **error)
+{
+    if (marks->size == 0)
+        return true;
+    if (!map(marks, 0, error))
+        return false;
+    if (ftruncate(marks->descriptor, 0) == 0)
+        return true;
+    set_error(error, marks->path, "cannot write", MB_ERROR_CANNOT_CREATE);
+    return false;
+}
+
 void mm_marks_unload(MmMarks *marks)
 {
     if (marks->cells != NULL)

@@ -40,6 +40,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmMarks, mm_marks_free)
  * workers run. */
 bool mm_marks_reserve(MmMarks *marks, uint64_t rows, GError **error);
 
+/* Forgets all of them, as for a ledger that holds no rows yet. Not while workers run. */
+bool mm_marks_reset(MmMarks *marks, GError **error);
+
 /* Gives the pages that hold the marks back to the kernel, which keeps what they say: the process
  * does not grow with the list. Any thread, also while others set marks. */
 void mm_marks_unload(MmMarks *marks);
