@@ -113,7 +113,7 @@ static void check_extensions(const char *name, size_t length, MbFlaws *flaws)
         return;
     before_end = solid_length(name, last - 1);
     before = extension_start(name, before_end);
-    if (is_among(name + last, end - last, active, G_N_ELEMENTS(active)) && before < before_end &&
+    if (is_among(name + last, end - last, active, G_N_ELEMENTS(active)) &&
         is_among(name + before, before_end - before, harmless, G_N_ELEMENTS(harmless)))
         mb_flaws_add(flaws, MB_FLAW_NAME_DOUBLE, before - 1, end - before + 1);
 }
