@@ -82,6 +82,7 @@ cat "$T/out"
 if need_root "the disk is full"; then
     case_begin "the disk is full: it says so, and goes on when there is room"
     mkdir "$T/small"
+    mb_code=0
     trap 'mb_code=$?; set +e; umount "$T/small" 2>/dev/null || true; (exit "$mb_code"); mb_finish' EXIT
     mount -t tmpfs -o size=3m tmpfs "$T/small"
     full_at=()

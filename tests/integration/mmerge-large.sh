@@ -4,7 +4,7 @@
 # 1,000,000 rows and files of 1 GB (minutes, 4 GB of disk in TMPDIR).
 . "$(dirname "$0")/../support/lib.sh"
 
-few=10000 many=120000 megabytes=48
+few=10000 many=120000 megabytes=48 small=0 large=0
 [ "${1:-}" != full ] || many=1000000 megabytes=1024
 
 cd "$T"
