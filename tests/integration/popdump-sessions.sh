@@ -141,6 +141,16 @@ expect_line "230 new messages archived" "$T/out"
 archived 230
 # 60, 60, 60, 50; then a listing of 0
 expect_equal "logins" 5 "$(said PASS)"
+expect_no_line "gone at once" "$T/said"
+expect_equal "TOPs" 0 "$(said TOP)"
+stop_box
+
+case_begin "and emptied, when that is asked for"
+begin_box '{"count": 130, "part": 60}'
+fetch 0 --delete
+expect_line "130 deleted from the server" "$T/out"
+expect_equal "DELEs" 130 "$(said DELE)"
+archived 130
 stop_box
 
 case_begin "a short or a known listing is all there is"
@@ -307,14 +317,19 @@ expect_equal "DELEs" 5 "$(said DELE)"
 stop_box
 
 case_begin "a server that lists nothing twice is no alarm"
-begin_box '{"count": 60, "part": 20}'
+begin_box '{"count": 80, "part": 20}'
 for _ in 1 2; do
     fetch 0
 done
-wish '{"count": 60, "part": 20}'
+# From now on it is known for that, also after a listing of nothing.
 fetch 0
-expect_no_line "gone at once" "$T/err"
-archived 60
+expect_no_line "gone at once" "$T/said"
+wish '{"count": 0, "part": 20}'
+fetch 0
+wish '{"count": 80, "part": 20}'
+fetch 0 --delete
+expect_no_line "gone at once" "$T/said"
+archived 80
 stop_box
 
 # ---- time-outs ----

@@ -19,9 +19,9 @@ typedef struct {
     PdAbsence *absence;
     GHashTable *listed;
     GHashTable *renamed; /* sequences whose new name is listed */
-    uint64_t last_session;
-    uint64_t older_gone;     /* gone since earlier */
-    uint64_t older_expected; /* expected, and not of the last session */
+    uint64_t newest;     /* session of any message */
+    uint64_t oldest;     /* session of an expected one */
+    uint64_t older_gone; /* gone since earlier */
 } Search;
 
 static gpointer key_of(uint64_t sequence)
@@ -46,6 +46,7 @@ static bool compare(void *user, const PdNamed *named, GError **error)
                   g_hash_table_contains(search->renamed, key_of(named->sequence));
 
     (void)error;
+    search->newest = MAX(search->newest, named->session);
     if (named->gone) {
         search->older_gone++;
         if (listed)
@@ -53,7 +54,7 @@ static bool compare(void *user, const PdNamed *named, GError **error)
         return true;
     }
     absence->expected++;
-    search->older_expected += named->session != search->last_session;
+    search->oldest = MIN(search->oldest, named->session);
     if (!listed) {
         absence->missing++;
         g_array_append_val(absence->gone, named->sequence);
@@ -64,12 +65,11 @@ static bool compare(void *user, const PdNamed *named, GError **error)
 bool pd_absence_find(PdArchive *archive, GHashTable *listed, PdAbsence *absence, GError **error)
 {
     g_autoptr(GHashTable) renamed = g_hash_table_new(NULL, NULL);
-    /* When writing, this session's record is there already. */
     Search search = {
         .absence = absence,
         .listed = listed,
         .renamed = renamed,
-        .last_session = archive->session - archive->writable,
+        .oldest = G_MAXUINT64,
     };
 
     *absence = (PdAbsence){
@@ -80,7 +80,7 @@ bool pd_absence_find(PdArchive *archive, GHashTable *listed, PdAbsence *absence,
         !pd_catalog_each_healed(archive->catalog, note_renamed, &search, error) ||
         !pd_catalog_each_named(archive->catalog, compare, &search, error))
         return false;
-    absence->habit = search.older_gone > 0 && search.older_expected == 0;
+    absence->habit = search.older_gone > 0 && search.oldest >= search.newest;
     return true;
 }
 

@@ -23,7 +23,7 @@ typedef struct {
     uint64_t missing;  /* of them: not listed now */
     bool held;         /* an earlier session had begun to heal, and was cut */
     bool habit; /* the server lists no message twice: whatever was fetched before the last session
-                   is gone, too */
+                   that fetched anything is gone, too */
     GArray *gone, *back; /* uint64_t: sequences whose state changes */
 } PdAbsence;
 

@@ -271,7 +271,8 @@ bool pd_heal(PdRun *run, GError **error)
         return true;
     if (!pd_absence_find(run->archive, pd_plan_uidls(run->plan), &absence, error))
         return false;
-    if (!pd_absence_is_most(&absence))
+    /* What a look for more does not list again came in this very run. */
+    if (!pd_absence_is_most(&absence) || run->reason == PD_SESSION_LOOK)
         return run->options->dry_run || pd_absence_record(run->archive, &absence, error);
     if (!run->summary->held)
         tell(run, &absence);
