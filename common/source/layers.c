@@ -18,6 +18,11 @@ void mb_source_set_error(MbSource *source, GError **error, MbErrorCode code, con
     g_set_error(error, MB_SOURCE_ERROR, (gint)code, "%s: %s", address, problem);
 }
 
+static bool is_stopped(const MbSource *source)
+{
+    return source->options.stop != NULL && *source->options.stop != 0;
+}
+
 static gssize read_descriptor(void *user, void *out, size_t length, GError **error)
 {
     const MbLayer *layer = user;
@@ -26,7 +31,9 @@ static gssize read_descriptor(void *user, void *out, size_t length, GError **err
 
     do
         count = read(layer->descriptor, out, length);
-    while (count < 0 && errno == EINTR);
+    while (count < 0 && errno == EINTR && !is_stopped(source));
+    if (count < 0 && errno == EINTR)
+        return 0;
     if (count < 0)
         mb_file_set_error(error, source->path, "reading failed", errno);
     else

@@ -135,6 +135,93 @@ expect_equal "exit code" 2 "$code"
 expect_line "interrupted: the output is not complete" "$T/err"
 expect_missing interrupted interrupted.??????
 
+case_begin "an interrupt while a pipe that stays open is waited for"
+"$mparse" -j 4 -f json -x interrupted.parts - <pipe >"$T/out" 2>"$T/err" &
+reader=$!
+exec 9>pipe
+wait_for catches_interrupts "$reader"
+cat good.eml >&9
+# It waits for more: that is what an interrupt has to end.
+waits_for_input()
+{
+    grep -q pipe "/proc/$1/wchan" 2>/dev/null
+}
+wait_for waits_for_input "$reader"
+kill -INT "$reader"
+wait_for mb_process_gone "$reader"
+code=0
+wait "$reader" || code=$?
+exec 9>&-
+expect_equal "exit code" 2 "$code"
+expect_line '"shape":"text/plain"' "$T/out"
+expect_line "interrupted: the output is not complete" "$T/err"
+expect_equal "half parts" "" "$(find interrupted.parts -name '.part*')"
+
+# --- files that are not what they seem -------------------------------------------------------------
+
+case_begin "a fifo by its name"
+cat good.eml >pipe &
+expect_exit 0 "$mparse" -qf shape pipe
+expect_equal "shape" text/plain "$(cat "$T/out")"
+
+case_begin "a file that may not be read, among others"
+cp good.eml secret.eml
+chmod 000 secret.eml
+as_nobody()
+{
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+    else
+        "$@"
+    fi
+}
+expect_exit 66 as_nobody "$mparse" -qf shape secret.eml good.eml
+expect_line "secret.eml: cannot be read: Permission denied" "$T/err"
+expect_equal "the other's shape" text/plain "$(cat "$T/out")"
+
+case_begin "a file that grows shorter, and one that grows, while they are read"
+for ((i = 0; i < 40000; i++)); do
+    printf 'From a@b Mon Nov 23 16:34:50 2026\nSubject: %06d\n\nhello\n\n' "$i"
+done >changing.mbox
+for size in 100 3000000; do
+    cp changing.mbox changing
+    mkfifo lock
+    # It stops behind its first megabytes, as nobody takes what it prints.
+    "$mparse" -j 4 -qf json changing >lock 2>"$T/err" &
+    reader=$!
+    exec 8<lock
+    head -c 1000 <&8 >"$T/first"
+    truncate -s "$size" changing
+    cat <&8 >"$T/rest"
+    exec 8<&-
+    code=0
+    wait "$reader" || code=$?
+    [ "$code" -le 2 ] || fail "exit code $code"
+    cat "$T/first" "$T/rest" >"$T/out"
+    tail -n 1 "$T/out" | grep -q '"record":"summary"' || fail "no summary"
+    rm lock changing
+done
+
+case_begin "an archive whose names lead out of the folder"
+"$MB_PYTHON" - <<'PYTHON'
+import io, tarfile
+
+with tarfile.open("out.tar", "w") as out:
+    for name in ("../escaped.eml", "/tmp/mparse-escaped.eml", "a/../../b.eml"):
+        info = tarfile.TarInfo(name)
+        body = b"Content-Type: application/x; name=\"../../../evil\"\n\nhi\n"
+        info.size = len(body)
+        out.addfile(info, io.BytesIO(body))
+PYTHON
+before=$(find "$T" ! -path '*/out.parts*' | wc -l)
+mkdir out.parts
+"$mparse" -qf shape -x out.parts out.tar >shapes 2>"$T/err" || fail "exit code $?: $(cat "$T/err")"
+expect_equal "parts" 3 "$(wc -l <shapes)"
+expect_equal "files" 4 "$(find out.parts -type f | wc -l)"
+rm shapes
+expect_equal "everything else" "$before" "$(find "$T" ! -path '*/out.parts*' | wc -l)"
+expect_missing /tmp/mparse-escaped.eml "$T/../escaped.eml"
+
 # --- hostile structure ---------------------------------------------------------------------------
 
 case_begin "a header line without colon of any length: later mails are kept"

@@ -1,6 +1,6 @@
 #include "output.h"
 
-#include "database.h"
+#include "sqlite-file.h"
 
 #include <errno.h>
 #include <fcntl.h>

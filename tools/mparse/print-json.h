@@ -42,8 +42,8 @@ void mp_json_parts(MpJson *json);
 void mp_json_date(MpJson *json, const char *key, const void *raw, size_t length,
                   const MbDate *date);
 
-/* "hops": the way of the message whose root `part` is. Of part 0 they were read with the values, and
- * so it comes first. */
+/* "hops": the way of the message whose root `part` is. Of part 0 they were read with the values,
+ * and so it comes first. */
 void mp_json_hops(MpJson *json, uint32_t part);
 
 /* "addresses", when the field holds such: as a list, groups before their members. */

@@ -104,6 +104,7 @@ static bool do_path(Run *run, const char *path, GError **error)
     bool is_content;
 
     options.budget = &run->budget;
+    options.stop = &stop_asked;
     source = mb_source_open(path, &options, &problem);
     if (source == NULL) {
         run->missing = (int)mb_exit_of(problem);

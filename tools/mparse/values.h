@@ -12,8 +12,8 @@
 #define MP_ADDRESSES_MAX 100000 /* of a field that are looked at: memory stays flat */
 
 /* Reads the fields of all parts, and adds what is wrong to the tree's defects. Once a message,
- * before its defects are printed; time and memory are linear in its headers. `hops` holds the root's when it returns, for who
- * shows them. */
+ * before its defects are printed; time and memory are linear in its headers. `hops` holds the
+ * root's when it returns, for who shows them. */
 void mp_values_check(MbTree *tree, MpHops *hops);
 
 /* Whether fields of that name hold addresses. */

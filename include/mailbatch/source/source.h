@@ -29,6 +29,7 @@
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/limits.h>
 #include <mailbatch/source/locator.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -81,6 +82,8 @@ typedef struct {
     size_t buffer_max; /* longer items are streamed (0: 64 MiB; at least 64 KiB) */
     bool force_mbox;   /* what is no archive is an mbox of `dialect` */
     MbMboxDialect dialect;
+    const volatile sig_atomic_t *stop; /* borrowed, may be NULL: when a signal handler has set it, a
+                                          read that waits ends as if the stream did */
 } MbSourceOptions;
 
 typedef struct MbSource MbSource;

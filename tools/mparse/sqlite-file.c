@@ -1,4 +1,4 @@
-#include "database.h"
+#include "sqlite-file.h"
 
 #include "rows.h"
 
