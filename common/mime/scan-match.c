@@ -311,7 +311,8 @@ bool scan_delimiter_step(MbScan *scan)
 
         if (c == '\r' || c == '\n')
             break;
-        if (delimiter->text == SCAN_NOWHERE && !scan_is_blank(c))
+        /* Others take a delimiter with a vertical tab or form feed behind it for none. */
+        if (delimiter->text == SCAN_NOWHERE && c != ' ' && c != '\t')
             delimiter->text = scan_offset(scan, scan->at);
     }
     verdict = scan_eol_at(scan, scan->at, &line);

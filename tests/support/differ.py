@@ -8,7 +8,7 @@ gives, before any mutation, must have neither a gap nor a defect of weight.
 
 QUIRKS has a line `view code why`, tab-separated: a difference between `scan` and that view (gmime, python) is explained where
 the scanner reports `code` for the message; `view ~mutation why`: where the message was made with that mutation; `view
-=empty-part why`: where a part has neither header nor body, and `=message-other`: where one is message/… and no message. Lines that explain nothing in a run of 20,000 or more are
+=empty-part why`: where a part has neither header nor body, and `=message-other`: where one is message/… and no message. Lines that explain nothing in a run of 40,000 or more are
 reported, so that the table does not rot. With FOLDER, unexplained messages are left there."""
 import base64, collections, email, email.policy, hashlib, io, json, os, pathlib, random, re, subprocess, sys, tarfile, tempfile
 import quopri
@@ -422,7 +422,7 @@ def main():
     plain = sum(not names for _, names in mails)
     print(f"{count} messages ({plain} as the grammar gives them), {agree} seen alike by all three, "
           f"{explained} differences explained, {bad} not")
-    if count >= 20000:
+    if count >= 40000:
         for view in quirks:
             for code in sorted(quirks[view].keys() - {c for v, c in used if v == view}):
                 print(f"{table}: {view} {code}: explains nothing")

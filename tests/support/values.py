@@ -114,6 +114,11 @@ def boundaries():
         expect(value, "kept", ["b", "c"], sorted(p["value"] for p in record["part"]["params"]))
         has(value, record, "boundary-two-readings", behind_colon(raw, b"multipart"))
         expect(value, "flagged", True, "param-duplicate" in codes_of(record))
+    for behind, flagged in [(b"", []), (b" \t", []), (b"\v", [47]), (b" \f", [48]), (b"x", [])]:
+        raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b" + behind + b"\n\none\n--b--\n"
+        raw = raw.replace(b"\n\n--b", b"\n\n\n--b", 1)
+        found = [d["offset"] for d in message(raw)["defects"] if d["code"] == "delimiter-text"]
+        expect(b"behind a delimiter: " + behind, "places", flagged, found)
     raw = (b"Content-Type: multipart/mixed; boundary=b\nContent-Type: multipart/mixed; boundary=c\n\n"
            b"--b\nContent-Type: image/png\n\none\n--c\nContent-Type: text/html\n\ntwo\n--c--\n--b--\n")
     record = message(raw)
