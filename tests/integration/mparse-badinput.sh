@@ -252,8 +252,10 @@ write("messages.eml", b"From: a@b.example\n" + b"Content-Type: message/rfc822\n\
 write("groups.eml", b"From: a@b.example\nTo: " + b"a:" * 80000 + b";\n" + multiparts(300) + b"\nx\n")
 PYTHON
 for file in multiparts messages groups; do
-    for format in tree shape json; do
+    for format in tree shape json csv; do
+        start=${EPOCHREALTIME/./}
         expect_exit 2 bash -c 'ulimit -s 256 && exec "$@"' - "$mparse" -f $format $file.eml
+        echo "  $file as $format: $(((${EPOCHREALTIME/./} - start) / 1000)) ms, $(wc -c <"$T/out") bytes"
         expect_line "limit hit: depth" "$T/err"
     done
 done

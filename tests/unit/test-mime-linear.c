@@ -5,6 +5,7 @@
 #include <mailbatch/mime/date.h>
 #include <mailbatch/mime/params.h>
 #include <mailbatch/mime/words.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -98,6 +99,8 @@ START_TEST(hostile_values_take_linear_time)
     double once = seconds_for(_i, hostile[_i].count);
     double four = seconds_for(_i, hostile[_i].count * 4);
 
+    printf("  F-11 %s: %d take %.4f s, four times as many %.4f s\n", hostile[_i].name,
+           hostile[_i].count, once, four);
     /* Quadratic would be sixteen times. */
     ck_assert_msg(four < 8 * once + 0.05, "%s: %.4f s, four times as long %.4f s", hostile[_i].name,
                   once, four);
