@@ -98,9 +98,9 @@ archived 3
 # ---- not now ----
 
 case_begin "a mailbox in use is waited for"
-begin_box '{"login": ["-ERR [IN-USE] another session", "-ERR [SYS/TEMP] later"]}'
+begin_box '{"login": ["-ERR maildrop is locked", "-ERR [SYS/TEMP] later"]}'
 fetch 0
-expect_line "another session; again in 3 s (try 2 of 5)" "$T/err"
+expect_line "locked; again in 3 s (try 2 of 5)" "$T/err"
 expect_line "later; again in 6 s (try 3 of 5)" "$T/err"
 archived 20
 stop_box

@@ -50,9 +50,9 @@ static bool code_is(const PdRun *run, const char *code)
     return run->close_code != NULL && strcmp(run->close_code, code) == 0;
 }
 
-static uint64_t wait_before_try(const PdRun *run, bool was_ready)
+static uint64_t wait_before_try(const PdRun *run, const GError *error, bool was_ready)
 {
-    uint64_t wait = was_ready || run->close_code == NULL ? LOST_WAIT_MS : BUSY_WAIT_MS;
+    uint64_t wait = was_ready || error->domain != MB_POP3_ERROR ? LOST_WAIT_MS : BUSY_WAIT_MS;
 
     for (unsigned i = 1; i < run->failures && wait < LONGEST_MS; i++)
         wait *= 2;
@@ -82,7 +82,7 @@ static bool try_again(PdRun *run, const GError *error, bool was_ready)
 
     if (!may_help(run, error) || ++run->failures >= most)
         return false;
-    wait = wait_before_try(run, was_ready);
+    wait = wait_before_try(run, error, was_ready);
     if (wait > run->options->wait_s * 1000 - MIN(run->waited_ms, run->options->wait_s * 1000)) {
         mb_log_note("%s: the next try would be in %" G_GUINT64_FORMAT " s: longer than --wait",
                     run->options->account->host, (wait + 999) / 1000);
