@@ -20,8 +20,8 @@ bool mb_file_replace(const char *path, const void *bytes, gsize length, int mode
 /* Makes a rename or a new name in `folder` durable. */
 bool mb_file_sync_folder(const char *folder, GError **error);
 
-/* A file without a name in the folder for temporary ones, open for reading and writing; it goes with
- * its descriptor. -1 with `error`. */
+/* A file without a name in the folder for temporary ones, open for reading and writing; it goes
+ * with its descriptor. -1 with `error`. */
 int mb_file_open_unnamed(GError **error);
 
 /* Writes everything, through short writes and EINTR. False leaves errno. */
