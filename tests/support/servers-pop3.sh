@@ -19,14 +19,14 @@ need_popa3d()
     need_layer "$1" popa3d popa3d
 }
 
-mb_add_user='useradd -m -s /bin/sh u1; echo u1:pw | chpasswd'
+mb_add_user='useradd -m -d /srv/u1 -s /bin/sh u1; echo u1:pw | chpasswd'
 
 start_courier()
 {
     free_port POP3_PORT
     start_in_layer "$1" courier "$mb_add_user
-        cp -a $1/u1/Maildir /home/u1/Maildir
-        chown -R u1:u1 /home/u1
+        cp -a $1/u1/Maildir /srv/u1/Maildir
+        chown -R u1:u1 /srv/u1
         mkdir -p /run/courier/authdaemon
         /usr/sbin/authdaemond start
         export MAILDIRPATH=Maildir MAILDIR=Maildir AUTHMODULES=authdaemon POP3AUTH= POP3_TLS_REQUIRED=0

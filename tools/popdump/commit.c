@@ -20,7 +20,7 @@ typedef struct {
 struct PdCommitter {
     PdCatalog *catalog;
     pthread_t thread;
-    MbQueue *todo, *done; /* Batch, at most one in either */
+    MbQueue *given, *done; /* Batch, at most one in either */
     Batch batch;
     bool busy;
 };
@@ -53,7 +53,7 @@ static void *work(void *user)
     PdCommitter *committer = user;
     Batch *batch;
 
-    while ((batch = mb_queue_pop(committer->todo)) != NULL) {
+    while ((batch = mb_queue_pop(committer->given)) != NULL) {
         make_durable(committer->catalog, batch, &batch->error);
         mb_queue_push(committer->done, batch);
     }
@@ -76,7 +76,7 @@ static bool start_thread(PdCommitter *committer)
 
 static void free_parts(PdCommitter *committer)
 {
-    mb_queue_free(committer->todo);
+    mb_queue_free(committer->given);
     mb_queue_free(committer->done);
     g_array_unref(committer->batch.members);
     g_clear_error(&committer->batch.error);
@@ -89,7 +89,7 @@ static PdCommitter *committer_new(PdCatalog *catalog)
     PdCommitter *committer = g_new0(PdCommitter, 1);
 
     committer->catalog = catalog;
-    committer->todo = mb_queue_new(1, NULL);
+    committer->given = mb_queue_new(1, NULL);
     committer->done = mb_queue_new(1, NULL);
     committer->batch.members = pd_members_new();
     if (start_thread(committer))
@@ -102,7 +102,7 @@ void pd_committer_free(PdCommitter *committer)
 {
     if (committer == NULL)
         return;
-    mb_queue_close(committer->todo);
+    mb_queue_close(committer->given);
     pthread_join(committer->thread, NULL);
     free_parts(committer);
 }
@@ -169,7 +169,7 @@ static bool commit_beside(PdArchive *archive, GError **error)
     batch->members = archive->pending;
     archive->pending = empty;
     archive->committer->busy = true;
-    mb_queue_push(archive->committer->todo, batch);
+    mb_queue_push(archive->committer->given, batch);
     return true;
 }
 
