@@ -1,3 +1,5 @@
+#include "comment.h"
+
 #include <mailbatch/mime/address.h>
 #include <mailbatch/mime/words.h>
 #include <string.h>
@@ -53,20 +55,13 @@ static size_t skip_quoted(Parser *parser, size_t at)
  * not. */
 static size_t skip_comment(Parser *parser, size_t at)
 {
-    size_t depth = 0;
+    size_t end;
 
     if (parser->literal_parens)
         return at + 1;
-    for (size_t end = at; end < parser->length; end++) {
-        char c = parser->body[end];
-
-        if (c == '\\')
-            end++;
-        else if (c == '(')
-            depth++;
-        else if (c == ')' && --depth == 0)
-            return end + 1;
-    }
+    end = mb_comment_end(parser->body, parser->length, at);
+    if (end > 0)
+        return end;
     mb_flaws_add(parser->flaws, MB_FLAW_COMMENT_UNCLOSED, at, parser->length - at);
     parser->literal_parens = true;
     return at + 1;

@@ -1,3 +1,4 @@
+#include "comment.h"
 #include "params-private.h"
 
 #include <string.h>
@@ -33,23 +34,14 @@ static char peek(const Scanner *scanner)
     return scanner->body[scanner->at];
 }
 
-/* Where the comment that begins at `at` ends; nested ones are counted, not entered. */
+/* Where the comment that begins at `at` ends. */
 static size_t comment_end(const Scanner *scanner, size_t at)
 {
-    size_t start = at;
-    size_t depth = 0;
+    size_t end = mb_comment_end(scanner->body, scanner->length, at);
 
-    for (; at < scanner->length; at++) {
-        char c = scanner->body[at];
-
-        if (c == '\\')
-            at++;
-        else if (c == '(')
-            depth++;
-        else if (c == ')' && --depth == 0)
-            return at + 1;
-    }
-    mb_flaws_add(scanner->flaws, MB_FLAW_COMMENT_UNCLOSED, start, scanner->length - start);
+    if (end > 0)
+        return end;
+    mb_flaws_add(scanner->flaws, MB_FLAW_COMMENT_UNCLOSED, at, scanner->length - at);
     return scanner->length;
 }
 

@@ -1,3 +1,5 @@
+#include "comment.h"
+
 #include <mailbatch/mime/received.h>
 #include <string.h>
 
@@ -46,22 +48,12 @@ static bool is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Behind the comment that begins at `at`. */
+/* Behind the comment that begins at `at`; the end when it is not closed. */
 static size_t comment_end(const Reading *reading, size_t at)
 {
-    size_t depth = 0;
+    size_t end = mb_comment_end(reading->value, reading->length, at);
 
-    for (; at < reading->length; at++) {
-        char c = reading->value[at];
-
-        if (c == '\\')
-            at++;
-        else if (c == '(')
-            depth++;
-        else if (c == ')' && --depth == 0)
-            return at + 1;
-    }
-    return reading->length;
+    return end > 0 ? end : reading->length;
 }
 
 /* Behind the word that begins at `at`; quotes and angle brackets hold it together. */
