@@ -55,6 +55,12 @@ expect_equal "shape" "multipart/mixed(message/rfc822(text/plain),message/rfc822(
     "$(cat "$T/out")"
 statement F-9
 
+case_begin "the archive around a message counts as a level"
+tar cf "$T/forwarded.tar" forwarded.eml
+expect_exit 1 "$mparse" -qf shape --max-depth 3 forwarded.eml
+expect_exit 2 "$mparse" -qf shape --max-depth 3 "$T/forwarded.tar"
+expect_exit 1 "$mparse" -qf shape --max-depth 4 "$T/forwarded.tar"
+
 case_begin "text under its part"
 expect_exit 0 "$mparse" -q --text newsletter.eml
 expect_line "│  │  │     │ Liebe Bea, die Ernte ist groß." "$T/out"
