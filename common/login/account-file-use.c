@@ -151,6 +151,17 @@ static bool read_login(const Source *source, MbAccount *account, GError **error)
     return true;
 }
 
+static MbAccount *no_account(const MbAccountFile *file, const char *visible, GError **error)
+{
+    g_autofree char *names = g_strjoinv(", ", (char **)file->names->pdata);
+    g_autofree char *shown = mb_account_file_shown(names);
+
+    g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: no account %s in it; there %s %s",
+                file->path, visible, file->entries->len == 1 ? "is" : "are",
+                file->entries->len > 0 ? shown : "none");
+    return NULL;
+}
+
 MbAccount *mb_account_file_account(const MbAccountFile *file, const char *name, MbService service,
                                    GError **error)
 {
@@ -159,9 +170,7 @@ MbAccount *mb_account_file_account(const MbAccountFile *file, const char *name, 
     Source source = {file, mb_account_file_entry(file, name)};
 
     if (source.entry == NULL) {
-        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG, "%s: no account %s in it", file->path,
-                    visible);
-        return NULL;
+        return no_account(file, visible, error);
     }
     if (!read_text(&source, "host", &account->host, error) ||
         !read_login(&source, account, error) || !read_tls(&source, account, error) ||

@@ -238,7 +238,8 @@ static bool take_option(MbAccountFile *file, unsigned line, const char *option,
         note(file, line, option, "unknown option, ignored");
         return true;
     }
-    if (options[i].kind == OPTION_IGNORED && *argument != '\0' && strcmp(argument, "off") != 0)
+    if (options[i].kind == OPTION_IGNORED && *argument != '\0' && strcmp(argument, "off") != 0 &&
+        strcmp(argument, "smtp") != 0) /* of `protocol` */
         note(file, line, option, "not supported, ignored");
     if (file->current == NULL)
         return mb_account_file_fault(file, line, error, "%s: stands before the first account",
@@ -444,4 +445,19 @@ char *mb_account_file_find(MbService service, const char *home, const char *conf
             g_free(paths[i]);
     }
     return found;
+}
+
+MbAccountFile *mb_account_file_open(const char *path, MbService service, const char *home,
+                                    const char *config_home, GError **error)
+{
+    g_autofree char *found =
+        path != NULL ? g_strdup(path) : mb_account_file_find(service, home, config_home);
+
+    if (found != NULL)
+        return mb_account_file_read(found, home, error);
+    g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG,
+                "no accounts file: neither ~/.config/mailbatch/accounts nor ~/%s is there; "
+                "--accounts FILE names one",
+                service == MB_SERVICE_SMTP ? ".msmtprc" : ".mpoprc");
+    return NULL;
 }

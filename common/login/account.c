@@ -43,6 +43,7 @@ void mb_account_free(MbAccount *account)
     mb_wipe_free(account->password);
     g_free(account->password_file);
     g_free(account->passwordeval);
+    g_free(account->netrc);
     g_free(account->auth);
     g_free(account->trust_file);
     g_free(account->fingerprint);

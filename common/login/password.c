@@ -21,10 +21,7 @@
 
 extern char **environ;
 
-/* Reads until the end or until the buffer is full; the length, or -1 with errno. Once there is a
- * whole line, also until `ended` (-1: none) is readable: what a command leaves running behind it
- * may hold the pipe open for ever. */
-static ssize_t read_all(int descriptor, int ended, char *buffer, size_t size)
+ssize_t mb_login_read(int descriptor, int ended, char *buffer, size_t size)
 {
     size_t total = 0;
 
@@ -85,7 +82,7 @@ static char *finish_reading(int descriptor, int ended, const char *source, bool 
                             GError **error)
 {
     char *buffer = g_malloc(SECRET_MAX);
-    ssize_t length = read_all(descriptor, ended, buffer, SECRET_MAX);
+    ssize_t length = mb_login_read(descriptor, ended, buffer, SECRET_MAX);
     int saved = errno;
     char *password = NULL;
 
@@ -99,7 +96,7 @@ static char *finish_reading(int descriptor, int ended, const char *source, bool 
     return password;
 }
 
-static bool is_private(int descriptor, const char *path, GError **error)
+bool mb_login_is_private(int descriptor, const char *path, GError **error)
 {
     struct stat info;
 
@@ -127,7 +124,7 @@ static char *from_file(const char *path, GError **error)
                     path, g_strerror(errno));
         return NULL;
     }
-    if (is_private(descriptor, path, error))
+    if (mb_login_is_private(descriptor, path, error))
         password = finish_reading(descriptor, -1, path, &all, error);
     close(descriptor);
     return password;
@@ -227,6 +224,22 @@ char *mb_login_command_line(const char *command, const char *source, GError **er
     return password;
 }
 
+static char *from_netrc(const MbAccount *account, const char *identity, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    char *password = NULL;
+
+    if (account->netrc != NULL && account->host != NULL && account->user != NULL)
+        password = mb_login_netrc_password(account->netrc, account->host, account->user, &failure);
+    if (failure != NULL)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    else if (password == NULL)
+        g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG,
+                    "%s: no password: give --passwordeval or --password-file%s", identity,
+                    account->netrc != NULL ? ", or write it into ~/.netrc" : "");
+    return password;
+}
+
 char *mb_account_password(const MbAccount *account, GError **error)
 {
     g_autofree char *identity = mb_account_identity(account);
@@ -240,7 +253,5 @@ char *mb_account_password(const MbAccount *account, GError **error)
     }
     if (account->password_file != NULL)
         return from_file(account->password_file, error);
-    g_set_error(error, MB_LOGIN_ERROR, MB_ERROR_CONFIG,
-                "%s: no password: give --passwordeval or --password-file", identity);
-    return NULL;
+    return from_netrc(account, identity, error);
 }

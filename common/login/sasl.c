@@ -185,6 +185,14 @@ void mb_sasl_free(MbSasl *sasl)
     g_free(sasl);
 }
 
+bool mb_sasl_is_token(const char *mechanism)
+{
+    for (size_t i = 0; mechanism != NULL && i < G_N_ELEMENTS(mechanisms); i++)
+        if (g_ascii_strcasecmp(mechanisms[i].name, mechanism) == 0)
+            return mechanisms[i].token_response != NULL;
+    return false;
+}
+
 const char *mb_sasl_mechanism(const MbSasl *sasl)
 {
     return sasl->mechanism->name;

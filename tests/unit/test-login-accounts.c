@@ -122,9 +122,10 @@ static const Row rows[] = {
     {"eval", "account a\neval echo host h\neval printf 'user u\\nhost i\\n'\n", "a",
      MB_SERVICE_POP3, "u@h:995 tls"},
     {"no newline at the end", "account a\nhost h", "a", MB_SERVICE_POP3, "-@h:995 tls"},
-    {"no such account", "account a\nhost h\n", "b", MB_SERVICE_POP3, "error: no account b in it"},
+    {"no such account", "account a\nhost h\n", "b", MB_SERVICE_POP3,
+     "error: no account b in it; there is a"},
     {"no default among several", "account a\nhost h\naccount b\nhost h\n", NULL, MB_SERVICE_POP3,
-     "error: no account default in it"},
+     "error: no account default in it; there are a, b"},
     {"no host", "\naccount a\nuser u\n", "a", MB_SERVICE_POP3, "error: line 2: account a: no host"},
     {"a port that is none", "account a\nhost h\nport 99999\n", "a", MB_SERVICE_POP3,
      "error: line 3: port 99999: a number between 1 and 65535 is wanted"},
@@ -154,7 +155,7 @@ static const Row rows[] = {
      "error: line 2: eval: its output is another eval"},
     {"escapes in a name", "account \033[31m\nhost h\naccount \033[31m\n", NULL, MB_SERVICE_POP3,
      "error: line 3: account \\x1b[31m: defined before, in line 1"},
-    {"an empty file", "", NULL, MB_SERVICE_POP3, "error: no account default in it"},
+    {"an empty file", "", NULL, MB_SERVICE_POP3, "error: no account default in it; there are none"},
 };
 
 START_TEST(an_account_is_what_its_lines_say)

@@ -38,6 +38,10 @@ typedef struct MbAccountFile MbAccountFile;
  * MB_LOGIN_ERROR, MB_ERROR_CONFIG, and begin with `path: line N:`: a file that cannot be read, that
  * holds a password and can be read by others, that others can write to, or that makes no sense. */
 MbAccountFile *mb_account_file_read(const char *path, const char *home, GError **error);
+/* The same for a user: `path`, or, where that is NULL, the file that mb_account_file_find() finds;
+ * that there is none says which were looked for. */
+MbAccountFile *mb_account_file_open(const char *path, MbService service, const char *home,
+                                    const char *config_home, GError **error);
 void mb_account_file_free(MbAccountFile *file); /* wipes the passwords */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbAccountFile, mb_account_file_free)
 

@@ -35,6 +35,7 @@ typedef struct {
     char *password;      /* out of an accounts file; comes before the next two */
     char *password_file; /* first line is the password */
     char *passwordeval;  /* a shell command whose first line of output is the password */
+    char *netrc;         /* a file in the form of ~/.netrc: looked at where none of these is said */
     char *auth;          /* a mechanism by name, NULL: the best that is offered */
     char *trust_file;    /* this and the next two: MbTlsTrust of net/tls.h */
     char *fingerprint;
@@ -58,9 +59,10 @@ bool mb_account_set_tls(MbAccount *account, const char *mode, GError **error);
 /* "user@host": whom the account stands for. The caller frees it. */
 char *mb_account_identity(const MbAccount *account);
 
-/* The password from its file or command; NULL with an error when there is none to be had (a
- * password file that others may read is refused: MB_ERROR_CONFIG). The caller gives it to
- * mb_wipe_free(). */
+/* The password as it stands, from its command, its file or the netrc, whichever is said first; NULL
+ * with an error when there is none to be had (a file that others may read is refused:
+ * MB_ERROR_CONFIG). Runs the command each time: connections share it as an MbSecret. The caller
+ * gives it to mb_wipe_free(). */
 char *mb_account_password(const MbAccount *account, GError **error);
 
 /* What the account says about trust, as an MbTlsTrust of net/tls.h that borrows from it. A macro,

@@ -29,6 +29,9 @@ MbSasl *mb_sasl_new(const MbSaslOptions *options, const char *const *offered, GE
 void mb_sasl_free(MbSasl *sasl);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbSasl, mb_sasl_free)
 
+/* Whether the password of this mechanism (NULL: the best) is an access token, which expires. */
+bool mb_sasl_is_token(const char *mechanism);
+
 /* "PLAIN": borrowed. */
 const char *mb_sasl_mechanism(const MbSasl *sasl);
 
