@@ -95,13 +95,27 @@ static const Row rows[] = {
     {.name = "AUTH PLAIN in two steps",
      .input = "auth plain\r\nAGFsbABwdw==\r\n",
      .want = "+ \r\n+OK 4 messages\r\n"},
-    {.name = "AUTH lists", .input = "AUTH\r\n", .want = "+OK\r\nPLAIN\r\n.\r\n"},
+    {.name = "AUTH LOGIN",
+     .input = "AUTH LOGIN\r\nYWxs\r\ncHc=\r\n",
+     .want = "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n+OK 4 messages\r\n"},
+    {.name = "tokens: refused, and the refusal answered, then taken",
+     .input = "AUTH OAUTHBEARER bixhPWFsbCwBYXV0aD1CZWFyZXIgbm8BAQ==\r\nAQ==\r\nAUTH XOAUTH2 "
+              "dXNlcj1hbGwBYXV0aD1CZWFyZXIgbm8BAQ==\r\n\r\nAUTH "
+              "XOAUTH2\r\ndXNlcj1hbGwBYXV0aD1CZWFyZXIgcHcBAQ==\r\n",
+     .want = "+ eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=\r\n-ERR [AUTH] login refused\r\n"
+             "+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=\r\n-ERR [AUTH] login refused\r\n"
+             "+ \r\n+OK 4 messages\r\n"},
+    {.name = "AUTH lists",
+     .input = "AUTH\r\n",
+     .want = "+OK\r\nPLAIN\r\nLOGIN\r\nXOAUTH2\r\nOAUTHBEARER\r\n.\r\n"},
     {.name = "CAPA",
      .input = "CAPA\r\n" LOGIN "CAPA\r\n",
      .want =
-         "+OK this is offered\r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nSASL PLAIN\r\nSTLS\r\n"
+         "+OK this is offered\r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nSASL PLAIN LOGIN XOAUTH2 "
+         "OAUTHBEARER\r\nSTLS\r\n"
          "RESP-CODES\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\nIMPLEMENTATION mailsink\r\n.\r\n" LOGINS
-         "+OK this is offered\r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nSASL PLAIN\r\nSTLS\r\n"
+         "+OK this is offered\r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\nSASL PLAIN LOGIN XOAUTH2 "
+         "OAUTHBEARER\r\nSTLS\r\n"
          "RESP-CODES\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\nIMPLEMENTATION mailsink\r\n.\r\n"},
     {.name = "what is hidden is refused",
      .input = "CAPA\r\nUSER all\r\nSTLS\r\nAUTH PLAIN\r\n",

@@ -18,6 +18,9 @@ typedef struct {
     bool silent;
 } Row;
 
+#define XOAUTH2_REFUSED     "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0="
+#define OAUTHBEARER_REFUSED "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0="
+
 #define HELLO  "EHLO client\r\n"
 #define START  HELLO "MAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n"
 #define STARTS "%E250 2.1.0 sender ok\r\n250 2.1.5 recipient ok\r\n"
@@ -179,6 +182,34 @@ static const Row rows[] = {
     {.name = "any login is taken without users",
      .input = HELLO "AUTH PLAIN AG1lAHh4\r\n",
      .want = "%E235 2.7.0 welcome\r\n"},
+    {.name = "XOAUTH2",
+     .input = HELLO "AUTH XOAUTH2 dXNlcj1tZQFhdXRoPUJlYXJlciBwdwEB\r\n",
+     .want = "%E235 2.7.0 welcome\r\n",
+     .user = "me:pw"},
+    {.name = "OAUTHBEARER in two steps",
+     .input = HELLO "auth oauthbearer\r\nbixhPW1lLAFob3N0PWgBYXV0aD1CZWFyZXIgcHcBAQ==\r\n",
+     .want = "%E334 \r\n235 2.7.0 welcome\r\n",
+     .user = "me:pw"},
+    {.name = "a name with a comma and an equals sign",
+     .input = HELLO "AUTH OAUTHBEARER bixhPW09MkM9M0QyQywBaG9zdD1oAWF1dGg9QmVhcmVyIHB3AQE=\r\n",
+     .want = "%E235 2.7.0 welcome\r\n",
+     .user = "m,=2C:pw"},
+    {.name = "tokens that are refused, and the refusal answered",
+     .input = HELLO "AUTH XOAUTH2 dXNlcj1tZQFhdXRoPUJlYXJlciBubwEB\r\n\r\nAUTH OAUTHBEARER "
+                    "bixhPW1lLAFob3N0PWgBYXV0aD1CZWFyZXIgbm8BAQ==\r\nAQ==\r\nNOOP\r\n",
+     .want = "%E334 " XOAUTH2_REFUSED "\r\n535 5.7.8 login refused\r\n"
+             "334 " OAUTHBEARER_REFUSED "\r\n535 5.7.8 login refused\r\n250 2.0.0 ok\r\n",
+     .user = "me:pw"},
+    {.name = "tokens in the wrong form, refusals answered wrongly",
+     .input = HELLO "AUTH XOAUTH2 bixhPW1lLAFob3N0PWgBYXV0aD1CZWFyZXIgcHcBAQ==\r\nAUTH OAUTHBEARER "
+                    "dXNlcj1tZQFhdXRoPUJlYXJlciBwdwEB\r\nAUTH XOAUTH2\r\n\r\n"
+                    "AUTH XOAUTH2 dXNlcj1tZQFhdXRoPUJlYXJlciBubwEB\r\nAQ==\r\nAUTH OAUTHBEARER "
+                    "bixhPW1lLAFob3N0PWgBYXV0aD1CZWFyZXIgbm8BAQ==\r\n\r\nNOOP\r\n",
+     .want = "%E501 5.5.2 that is no response\r\n501 5.5.2 that is no response\r\n334 \r\n"
+             "501 5.5.2 that is no response\r\n334 " XOAUTH2_REFUSED
+             "\r\n501 5.5.2 that is no response\r\n334 " OAUTHBEARER_REFUSED
+             "\r\n501 5.5.2 that is no response\r\n250 2.0.0 ok\r\n",
+     .user = "me:pw"},
     {.name = "NUL in a command",
      .input = "EHLO a\0b\r\nNOOP\r\n",
      .length = sizeof("EHLO a\0b\r\nNOOP\r\n") - 1,
@@ -251,7 +282,8 @@ static const Row rows[] = {
 
 static const char ehlo_answer[] =
     "250-mailsink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n"
-    "250-ENHANCEDSTATUSCODES\r\n250-AUTH PLAIN LOGIN\r\n250-STARTTLS\r\n250-SIZE 0\r\n250 HELP\r\n";
+    "250-ENHANCEDSTATUSCODES\r\n250-AUTH PLAIN LOGIN XOAUTH2 "
+    "OAUTHBEARER\r\n250-STARTTLS\r\n250-SIZE 0\r\n250 HELP\r\n";
 
 static void set_up(Fixture *fixture, const Row *row)
 {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "content.h"
+#include "exchange.h"
 #include "session.h"
 
 typedef enum {
@@ -35,8 +36,8 @@ typedef struct {
     char *name;            /* after USER, or logged in */
     GPtrArray *mails;      /* NULL before the login */
     bool *deleted;         /* a flag a mail */
-    bool plain;            /* the next line is PLAIN's response */
-    GString *capabilities; /* of the last CAPA */
+    MsExchange login;      /* while it has a mechanism, the next line answers it */
+    GString *capabilities; /* of the last CAPA or AUTH */
     MsAnswer answer;
 } MsPop3;
 

@@ -4,7 +4,6 @@
  */
 #include "pop3-internal.h"
 
-#include <mailbatch/base/digest.h>
 #include <string.h>
 
 /* Whether a command has its place before the login or after it. */
@@ -22,21 +21,20 @@ typedef struct {
 
 /* --- the login --- */
 
-static void log_in(MsPop3 *pop3, const char *name, const char *password)
+static void let_in(MsPop3 *pop3, const char *name)
 {
-    MsSession *session = &pop3->session;
-
-    if (!ms_house_admits(session->house, name, password)) {
-        ms_session_say(session, "-ERR [AUTH] login refused\r\n");
-        return;
-    }
     if (pop3->name != name) {
         g_free(pop3->name);
         pop3->name = g_strdup(name);
     }
-    pop3->mails = ms_store_list(session->house->store, name);
+    pop3->mails = ms_store_list(pop3->session.house->store, name);
     pop3->deleted = g_new0(bool, pop3->mails->len + 1);
-    g_string_append_printf(session->out, "+OK %u messages\r\n", pop3->mails->len);
+    g_string_append_printf(pop3->session.out, "+OK %u messages\r\n", pop3->mails->len);
+}
+
+static void turn_away(MsPop3 *pop3)
+{
+    ms_session_say(&pop3->session, "-ERR [AUTH] login refused\r\n");
 }
 
 static void do_user(MsPop3 *pop3, const char *argument, const MsFault *fault)
@@ -56,22 +54,35 @@ static void do_pass(MsPop3 *pop3, const char *argument, const MsFault *fault)
     (void)fault;
     if (pop3->name == NULL)
         ms_session_say(&pop3->session, "-ERR say USER first\r\n");
+    else if (ms_house_admits(pop3->session.house, pop3->name, argument))
+        let_in(pop3, pop3->name);
     else
-        log_in(pop3, pop3->name, argument);
+        turn_away(pop3);
 }
 
-static void take_plain(MsPop3 *pop3, const char *response)
+/* `line` NULL: AUTH came without a first response. */
+static void go_on_with_auth(MsPop3 *pop3, const char *line)
 {
-    char *name = NULL;
-    char *password = NULL;
+    MsSession *session = &pop3->session;
 
-    if (!ms_plain_decode(response, &name, &password)) {
-        ms_session_say(&pop3->session, "-ERR that is no response\r\n");
+    switch (ms_exchange_take(&pop3->login, session->house, line)) {
+    case MS_TURN_ASK:
+        g_string_append_printf(session->out, "+ %s\r\n", pop3->login.challenge);
         return;
+    case MS_TURN_ADMIT: let_in(pop3, pop3->login.name); break;
+    case MS_TURN_REFUSE: turn_away(pop3); break;
+    case MS_TURN_BROKEN: ms_session_say(session, "-ERR that is no response\r\n"); break;
+    case MS_TURN_CANCEL: ms_session_say(session, "-ERR cancelled\r\n"); break;
     }
-    log_in(pop3, name, password);
-    g_free(name);
-    mb_wipe_free(password);
+    ms_exchange_clear(&pop3->login);
+}
+
+static void list_mechanisms(MsPop3 *pop3, const MsFault *fault)
+{
+    g_string_assign(pop3->capabilities, MS_MECHANISMS "\r\n.\r\n");
+    g_string_replace(pop3->capabilities, " ", "\r\n", 0);
+    ms_session_say(&pop3->session, "+OK\r\n");
+    ms_pop3_begin_text(pop3, pop3->capabilities->str, fault);
 }
 
 static void do_auth(MsPop3 *pop3, const char *argument, const MsFault *fault)
@@ -80,19 +91,14 @@ static void do_auth(MsPop3 *pop3, const char *argument, const MsFault *fault)
     size_t length = strcspn(argument, " \t");
     const char *initial = argument + length + strspn(argument + length, " \t");
 
-    if (ms_session_hides(session, MS_HIDE_AUTH)) {
+    if (ms_session_hides(session, MS_HIDE_AUTH))
         ms_session_say(session, "-ERR not offered\r\n");
-    } else if (length == 0) {
-        ms_session_say(session, "+OK\r\n");
-        ms_pop3_begin_text(pop3, "PLAIN\r\n.\r\n", fault);
-    } else if (length != 5 || g_ascii_strncasecmp(argument, "PLAIN", length) != 0) {
+    else if (length == 0)
+        list_mechanisms(pop3, fault);
+    else if (!ms_exchange_begin(&pop3->login, argument, length))
         ms_session_say(session, "-ERR mechanism not known\r\n");
-    } else if (initial[0] != '\0') {
-        take_plain(pop3, initial);
-    } else {
-        pop3->plain = true;
-        ms_session_say(session, "+ \r\n");
-    }
+    else
+        go_on_with_auth(pop3, initial[0] != '\0' ? initial : NULL);
 }
 
 static void do_stls(MsPop3 *pop3, const char *argument, const MsFault *fault)
@@ -115,9 +121,11 @@ static void do_capa(MsPop3 *pop3, const char *argument, const MsFault *fault)
         MsHide hide;
         const char *line;
     } lines[] = {
-        {MS_HIDE_TOP, "TOP\r\n"},         {MS_HIDE_UIDL, "UIDL\r\n"},
-        {MS_HIDE_USER, "USER\r\n"},       {MS_HIDE_PIPELINING, "PIPELINING\r\n"},
-        {MS_HIDE_AUTH, "SASL PLAIN\r\n"},
+        {MS_HIDE_TOP, "TOP\r\n"},
+        {MS_HIDE_UIDL, "UIDL\r\n"},
+        {MS_HIDE_USER, "USER\r\n"},
+        {MS_HIDE_PIPELINING, "PIPELINING\r\n"},
+        {MS_HIDE_AUTH, "SASL " MS_MECHANISMS "\r\n"},
     };
     MsSession *session = &pop3->session;
 
@@ -356,17 +364,14 @@ static void run_command(MsPop3 *pop3, const char *line)
 
 static void take_line(MsPop3 *pop3, const MbLine *line)
 {
-    bool plain = pop3->plain;
-
-    pop3->plain = false;
-    if (line->too_long || memchr(line->text, '\0', line->length) != NULL)
+    if (line->too_long || memchr(line->text, '\0', line->length) != NULL) {
         ms_session_say(&pop3->session, "-ERR the line is too long or holds a NUL\r\n");
-    else if (plain && strcmp(line->text, "*") == 0)
-        ms_session_say(&pop3->session, "-ERR cancelled\r\n");
-    else if (plain)
-        take_plain(pop3, line->text);
-    else
+        ms_exchange_clear(&pop3->login);
+    } else if (pop3->login.mechanism != NULL) {
+        go_on_with_auth(pop3, line->text);
+    } else {
         run_command(pop3, line->text);
+    }
 }
 
 /* --- the session --- */
@@ -423,6 +428,7 @@ static void pop3_free(MsSession *session)
         g_ptr_array_unref(pop3->mails);
     g_free(pop3->deleted);
     g_free(pop3->name);
+    ms_exchange_clear(&pop3->login);
     g_string_free(pop3->capabilities, TRUE);
     mb_lines_free(pop3->lines);
     g_free(pop3);

@@ -16,7 +16,7 @@
 #include <mailbatch/net/lines.h>
 
 #define MS_OUT_FULL ((size_t)256 * 1024)
-#define MS_LINE_MAX 16384 /* AUTH takes lines of 12,288 octets (RFC 4954, 4) */
+#define MS_LINE_MAX 65536 /* access tokens pass the 12,288 octets of RFC 4954, 4 */
 
 typedef enum {
     MS_WISH_NONE,

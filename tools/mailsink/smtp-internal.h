@@ -5,6 +5,7 @@
 #pragma once
 
 #include "content.h"
+#include "exchange.h"
 #include "session.h"
 #include "smtp-address.h"
 
@@ -13,14 +14,6 @@ typedef enum {
     MS_MODE_DATA,
     MS_MODE_CHUNK,
 } MsMode;
-
-/* What the next line answers. */
-typedef enum {
-    MS_LOGIN_NONE,
-    MS_LOGIN_PLAIN,
-    MS_LOGIN_NAME,
-    MS_LOGIN_PASSWORD,
-} MsLogin;
 
 typedef struct {
     MsSession session;
@@ -42,9 +35,8 @@ typedef struct {
     bool chunked;       /* BDAT was used in this transaction */
     bool chunks_failed; /* and refused: so is what follows, until RSET (RFC 3030, 2) */
 
-    MsLogin login;
-    char *login_name;
-    char *user; /* logged in */
+    MsExchange login; /* while it has a mechanism, the next line answers it */
+    char *user;       /* logged in */
 } MsSmtp;
 
 void ms_smtp_reset(MsSmtp *smtp);
@@ -54,4 +46,5 @@ void ms_smtp_do_bdat(MsSmtp *smtp, const char *argument);
 size_t ms_smtp_take_content(MsSmtp *smtp, const char *bytes, size_t length);
 
 void ms_smtp_do_auth(MsSmtp *smtp, const char *argument);
+/* `line` NULL: AUTH came without a first response. */
 void ms_smtp_go_on_with_auth(MsSmtp *smtp, const char *line);

@@ -113,7 +113,7 @@ static void do_ehlo(MsSmtp *smtp, const char *argument)
         {MS_HIDE_CHUNKING, "250-CHUNKING\r\n"},
         {MS_HIDE_DSN, "250-DSN\r\n"},
         {MS_HIDE_ENHANCED, "250-ENHANCEDSTATUSCODES\r\n"},
-        {MS_HIDE_AUTH, "250-AUTH PLAIN LOGIN\r\n"},
+        {MS_HIDE_AUTH, "250-AUTH " MS_MECHANISMS "\r\n"},
     };
     MsSession *session = &smtp->session;
 
@@ -240,12 +240,12 @@ static void take_line(MsSmtp *smtp, MbLine *line)
 
     if (line->too_long || memchr(text, '\0', line->length) != NULL) {
         ms_session_say(&smtp->session, "500 5.5.2 the line is too long or holds a NUL\r\n");
-        smtp->login = MS_LOGIN_NONE;
+        ms_exchange_clear(&smtp->login);
         return;
     }
     while (line->length > 0 && (text[line->length - 1] == ' ' || text[line->length - 1] == '\t'))
         text[--line->length] = '\0';
-    if (smtp->login != MS_LOGIN_NONE)
+    if (smtp->login.mechanism != NULL)
         ms_smtp_go_on_with_auth(smtp, text);
     else
         run_command(smtp, text);
@@ -309,7 +309,7 @@ static void smtp_free(MsSession *session)
     g_ptr_array_unref(smtp->recipients);
     ms_incoming_free(smtp->incoming);
     mb_lines_free(smtp->lines);
-    g_free(smtp->login_name);
+    ms_exchange_clear(&smtp->login);
     g_free(smtp->user);
     g_free(smtp);
 }
