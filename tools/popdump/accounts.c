@@ -102,7 +102,6 @@ typedef struct {
     Result *results;      /* one for each */
     pthread_mutex_t lock; /* of `next` */
     guint next;
-    pthread_mutex_t asking; /* passwords are asked for one by one: a command may talk to the user */
 } Pool;
 
 /* A name becomes a folder's, and never a way out of ARCHIVE. */
@@ -118,18 +117,6 @@ static bool check_name(const char *name, GError **error)
         g_set_error(error, PD_FETCH_ERROR, MB_ERROR_CONFIG,
                     "account %s: its name cannot be a folder's: give it another one", shown);
     return good;
-}
-
-/* Once for the run, however often it connects. */
-static bool ask_password(Pool *pool, MbAccount *account, GError **error)
-{
-    if (account->password != NULL || account->passwordeval == NULL)
-        return true;
-    pthread_mutex_lock(&pool->asking);
-    if (!pd_stop_asked())
-        account->password = mb_account_password(account, error);
-    pthread_mutex_unlock(&pool->asking);
-    return account->password != NULL || (error != NULL && *error == NULL);
 }
 
 static void apply_policy(const PdAccountsOptions *options, const PdChosen *chosen,
@@ -159,8 +146,7 @@ static void fetch_account(Pool *pool, PdChosen *chosen, Result *result)
     mb_log_set_label(result->label);
     if (chosen->fault != NULL)
         result->error = g_error_copy(chosen->fault);
-    else if (check_name(chosen->name, &result->error) && !result->summary.stopped &&
-             ask_password(pool, chosen->account, &result->error))
+    else if (check_name(chosen->name, &result->error) && !result->summary.stopped)
         pd_fetch_run(&result->fetch, &result->summary, &result->error);
     result->status = status_of(&result->fetch, &result->summary, result->error);
     say_end(result);
@@ -228,10 +214,8 @@ static int fetch_several(const PdAccountsOptions *options, GPtrArray *chosen)
     }
     pool.tally = pd_tally_new();
     pthread_mutex_init(&pool.lock, NULL);
-    pthread_mutex_init(&pool.asking, NULL);
     run_pool(&pool);
     pthread_mutex_destroy(&pool.lock);
-    pthread_mutex_destroy(&pool.asking);
     pd_tally_free(pool.tally);
     return finish(&pool);
 }

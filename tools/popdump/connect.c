@@ -105,9 +105,9 @@ static bool login(PdRun *run, GError **error)
     return run->ready;
 }
 
-bool pd_run_connect(PdRun *run, GError **error)
+static bool try_connect(PdRun *run, guint *edition, GError **error)
 {
-    char *password = mb_account_password(run->options->account, error);
+    char *password = mb_secret_get(run->secret, edition, error);
     bool done = false;
 
     if (password == NULL)
@@ -115,7 +115,28 @@ bool pd_run_connect(PdRun *run, GError **error)
     pd_transcript_init(&run->transcript);
     done = dial(run, error) && make_session(run, password, error) && login(run, error);
     mb_wipe_free(password);
+    if (done)
+        mb_secret_accepted(run->secret, *edition);
     return done;
+}
+
+bool pd_run_connect(PdRun *run, GError **error)
+{
+    for (;;) {
+        guint edition = 0;
+        GError *failure = NULL;
+
+        if (try_connect(run, &edition, &failure))
+            return true;
+        if (failure->domain != MB_POP3_ERROR || failure->code != MB_ERROR_LOGIN ||
+            !mb_secret_renew(run->secret, edition, failure)) {
+            g_propagate_error(error, failure);
+            return false;
+        }
+        mb_log_note("%s; once more with another token", failure->message);
+        g_error_free(failure);
+        pd_run_disconnect(run);
+    }
 }
 
 void pd_run_disconnect(PdRun *run)

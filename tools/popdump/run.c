@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include "absence.h"
+#include "stop.h"
 #include <errno.h>
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/log.h>
@@ -359,6 +360,7 @@ static GHashTable *new_set(void)
 void pd_run_init(PdRun *run)
 {
     pd_report_init(&run->report, run->options);
+    run->secret = mb_secret_new(run->options->account, pd_stop_asked);
     run->accepted = g_hash_table_new(NULL, NULL);
     run->refused = g_hash_table_new(NULL, NULL);
     run->removals = g_array_new(FALSE, FALSE, sizeof(PdRemoval));
@@ -377,6 +379,7 @@ void pd_run_clear(PdRun *run)
 
     pd_archive_free(run->archive);
     mb_tls_free(run->tls);
+    mb_secret_free(run->secret);
     pd_report_clear(&run->report);
     for (size_t i = 0; i < G_N_ELEMENTS(sets); i++)
         g_hash_table_unref(sets[i]);

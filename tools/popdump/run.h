@@ -9,6 +9,7 @@
 #include "plan.h"
 #include "report.h"
 #include "transcript.h"
+#include <mailbatch/login/secret.h>
 #include <mailbatch/net/pump.h>
 #include <mailbatch/pop3/session.h>
 
@@ -33,6 +34,7 @@ typedef struct {
     PdArchive *archive; /* NULL: a dry run without an archive */
     PdReport report;
     MbTls *tls;
+    MbSecret *secret; /* for all connections of the run */
 
     /* One connection; pd_run_disconnect() ends it. */
     MbStream *stream;
@@ -105,7 +107,7 @@ bool pd_heal(PdRun *run, GError **error);
 /* An event while run->healing is set. */
 bool pd_heal_event(PdRun *run, const MbPop3Event *event, GError **error);
 
-/* Dials, secures, logs in. The password is asked for here and forgotten here. */
+/* Dials, secures, logs in; once more where a token was refused and a newer one is to be had. */
 bool pd_run_connect(PdRun *run, GError **error);
 void pd_run_disconnect(PdRun *run);
 

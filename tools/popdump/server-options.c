@@ -1,10 +1,10 @@
 #include "server-options.h"
 
 #include "fetch.h"
-#include <mailbatch/base/digest.h>
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/text.h>
 #include <mailbatch/login/account-file.h>
+#include <mailbatch/login/account-override.h>
 #include <string.h>
 
 void pd_server_options_clear(PdServerOptions *options)
@@ -38,61 +38,24 @@ static bool usage(GError **error, const char *text)
 
 /* ---- what the command line says of any account ---- */
 
-static bool set_timeout(const PdServerOptions *options, MbAccount *account, GError **error)
-{
-    guint64 seconds;
-
-    if (options->timeout == NULL)
-        return true;
-    if (!mb_text_parse_duration(options->timeout, &seconds, error))
-        return false;
-    if (seconds == 0 || seconds > 86400) {
-        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_USAGE, "--timeout %s: from 1s to 24h",
-                    options->timeout);
-        return false;
-    }
-    account->timeout_ms = (guint)seconds * 1000;
-    return true;
-}
-
-static void replace(char **slot, const char *text)
-{
-    if (text == NULL)
-        return;
-    g_free(*slot);
-    *slot = g_strdup(text);
-}
-
-static void set_password(const PdServerOptions *options, MbAccount *account)
-{
-    if (options->passwordeval == NULL && options->password_file == NULL)
-        return;
-    g_clear_pointer(&account->password, mb_wipe_free);
-    g_clear_pointer(&account->passwordeval, g_free);
-    g_clear_pointer(&account->password_file, g_free);
-    replace(&account->passwordeval, options->passwordeval);
-    replace(&account->password_file, options->password_file);
-}
-
-static bool set_trust(const PdServerOptions *options, MbAccount *account, GError **error)
-{
-    if (options->trust == NULL && options->fingerprint == NULL)
-        return true;
-    if (account->tls == MB_TLS_OFF)
-        return usage(error, "--tls-trust and --tls-fingerprint make no sense with --tls off");
-    g_clear_pointer(&account->fingerprint, g_free);
-    account->no_certificate_check = false;
-    replace(&account->trust_file, options->trust);
-    replace(&account->fingerprint, options->fingerprint);
-    return true;
-}
-
 static bool apply(const PdServerOptions *options, MbAccount *account, GError **error)
 {
-    set_password(options, account);
-    replace(&account->auth, options->auth);
-    return (options->tls == NULL || mb_account_set_tls(account, options->tls, error)) &&
-           set_trust(options, account, error) && set_timeout(options, account, error);
+    const MbAccountOverride said = {
+        .tls = options->tls,
+        .trust = options->trust,
+        .fingerprint = options->fingerprint,
+        .passwordeval = options->passwordeval,
+        .password_file = options->password_file,
+        .auth = options->auth,
+        .timeout = options->timeout,
+    };
+
+    if (!mb_account_override(account, &said, error))
+        return false;
+    if (account->tls == MB_TLS_OFF && (options->trust != NULL || options->fingerprint != NULL))
+        return usage(error, "--tls-trust and --tls-fingerprint make no sense with --tls off");
+    account->netrc = g_build_filename(g_get_home_dir(), ".netrc", NULL);
+    return true;
 }
 
 /* ---- --server ---- */
@@ -159,21 +122,10 @@ static void choose_account(const PdServerOptions *options, const MbAccountFile *
 
 static MbAccountFile *read_file(const PdServerOptions *options, GError **error)
 {
-    const char *home = g_get_home_dir();
-    g_autofree char *path =
-        options->accounts_file != NULL
-            ? g_strdup(options->accounts_file)
-            : mb_account_file_find(MB_SERVICE_POP3, home, g_get_user_config_dir());
-    g_autoptr(MbAccountFile) file = NULL;
+    g_autoptr(MbAccountFile) file = mb_account_file_open(
+        options->accounts_file, MB_SERVICE_POP3, g_get_home_dir(), g_get_user_config_dir(), error);
     const GPtrArray *notes;
 
-    if (path == NULL) {
-        g_set_error(error, PD_FETCH_ERROR, MB_ERROR_CONFIG,
-                    "no accounts file: neither ~/.config/mailbatch/accounts nor ~/.mpoprc is "
-                    "there; --accounts FILE names one");
-        return NULL;
-    }
-    file = mb_account_file_read(path, home, error);
     notes = file != NULL ? mb_account_file_notes(file) : NULL;
     for (guint i = 0; notes != NULL && i < notes->len; i++)
         mb_log_warning("%s", (const char *)notes->pdata[i]);
