@@ -12,6 +12,3 @@
  * `ends` are then of no use. */
 bool mb_smtp_envelope_format(const MbSmtpMessage *message, const MbSmtpCapabilities *offered,
                              GString *commands, GArray *ends, GError **error);
-
-/* Whether `name` may stand behind EHLO: a domain or an address literal. */
-bool mb_smtp_client_name_check(const char *name, GError **error);

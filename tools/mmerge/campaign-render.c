@@ -407,6 +407,10 @@ bool mm_render(MmRenderer *renderer, const MmRow *row, const MmRenderOptions *op
     }
     suppress_copies(&rendering);
     redirect(&rendering);
+    if (renderer->sender->len == 0 && rendering.options->sender != NULL) {
+        g_string_assign(renderer->sender, rendering.options->sender);
+        rendering.smtputf8 |= !g_str_is_ascii(renderer->sender->str);
+    }
     *message = (MmMessage){
         .sender = renderer->sender->len > 0 ? renderer->sender->str : renderer->from,
         .recipients = (const MmLedgerRecipient *)(void *)renderer->recipients->data,

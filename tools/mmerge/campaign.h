@@ -159,6 +159,7 @@ typedef struct {
     int zone_minutes;        /* Date's zone, east of Greenwich; only when `date` is given */
     const char
         *only_to;  /* --redirect-to: the one recipient of the envelope; the header stays. Or NULL */
+    const char *sender; /* the envelope's, where the template has no Return-Path; NULL: From's */
     bool eightbit; /* the relay offers 8BITMIME */
     bool judge;    /* only whether it can be made: no wire, unless --max-size asks for its length */
 } MmRenderOptions;

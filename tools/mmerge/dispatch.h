@@ -10,6 +10,7 @@
 #include "summary.h"
 #include "transcript.h"
 
+#include <mailbatch/login/secret.h>
 #include <mailbatch/net/tls.h>
 
 G_BEGIN_DECLS
@@ -21,7 +22,7 @@ typedef struct {
     const GArray *trial;      /* of a trial: uint64_t, the numbers of the rows to send */
     uint64_t total;           /* recipients to be sent to, for progress */
     MbTls *tls;               /* NULL: without */
-    const char *password;     /* NULL: no login */
+    MbSecret *secret;         /* NULL: no login */
     MmTranscript *transcript; /* NULL: none */
     MmSummary *summary;
 } MmRun;

@@ -1,7 +1,9 @@
 #include "send-options.h"
 
 #include "pacer.h"
+#include "send-server.h"
 
+#include <mailbatch/base/log.h>
 #include <mailbatch/base/text.h>
 #include <mailbatch/smtp/session.h>
 #include <string.h>
@@ -21,44 +23,6 @@ static bool usage(GError **error, const char *format, ...)
         *error = g_error_new_valist(MB_BASE_ERROR, MB_ERROR_USAGE, format, arguments);
     va_end(arguments);
     return false;
-}
-
-static bool check_timeout(MmSendOptions *options, GError **error)
-{
-    guint64 seconds = 0;
-
-    if (options->timeout == NULL)
-        return true;
-    if (!mb_text_parse_duration(options->timeout, &seconds, error))
-        return false;
-    if (seconds == 0 || seconds > 86400)
-        return usage(error, "--timeout %s: from 1s to 24h", options->timeout);
-    options->account->timeout_ms = (guint)seconds * 1000;
-    return true;
-}
-
-static bool check_server(MmSendOptions *options, GError **error)
-{
-    MbAccount *account;
-
-    if (options->server == NULL)
-        return usage(error, "no server: say --server smtp://[user@]host or smtps://[user@]host");
-    account = options->account = mb_account_new(MB_SERVICE_SMTP);
-    if (!mb_account_set_url(account, options->server, error))
-        return false;
-    if (options->tls != NULL && !mb_account_set_tls(account, options->tls, error))
-        return false;
-    if (options->passwordeval != NULL && options->password_file != NULL)
-        return usage(error, "--passwordeval and --password-file: say one of them");
-    if (account->user == NULL &&
-        (options->passwordeval != NULL || options->password_file != NULL || options->auth != NULL))
-        return usage(error, "a password, and no user: write --server smtp://user@host");
-    account->passwordeval = g_strdup(options->passwordeval);
-    account->password_file = g_strdup(options->password_file);
-    account->auth = g_strdup(options->auth);
-    account->trust_file = g_strdup(options->tls_trust);
-    account->fingerprint = g_strdup(options->tls_fingerprint);
-    return check_timeout(options, error);
 }
 
 static bool check_failures(MmSendOptions *options, GError **error)
@@ -156,9 +120,9 @@ static bool check_redirect(const MmSendOptions *options, GError **error)
 
 static bool check(MmSendOptions *options, GError **error)
 {
-    return check_numbers(options, error) && check_server(options, error) &&
-           check_failures(options, error) && check_dsn(options, error) &&
-           check_pace(options, error) && check_redirect(options, error);
+    return check_numbers(options, error) && check_failures(options, error) &&
+           check_dsn(options, error) && check_pace(options, error) &&
+           check_redirect(options, error) && mm_send_server(options, error);
 }
 
 /* The caller frees it. */
@@ -167,6 +131,11 @@ static GOptionEntry *make_entries(MmSendOptions *options)
     const GOptionEntry own[] = {
         {"server", 0, 0, G_OPTION_ARG_STRING, &options->server,
          "Where to: smtps://[user@]host[:465] or smtp://[user@]host[:587]", "URL"},
+        {"account", 0, 0, G_OPTION_ARG_STRING, &options->account_name,
+         "An account of the accounts file (default, where there is a file and no --server)",
+         "NAME"},
+        {"accounts", 0, 0, G_OPTION_ARG_FILENAME, &options->accounts_file,
+         "The accounts file, as msmtp has it (~/.config/mailbatch/accounts, ~/.msmtprc)", "FILE"},
         {"tls", 0, 0, G_OPTION_ARG_STRING, &options->tls,
          "TLS: on, starttls or off (by the URL: smtps is on, smtp is starttls, required)", "MODE"},
         {"tls-trust", 0, 0, G_OPTION_ARG_FILENAME, &options->tls_trust,
@@ -226,6 +195,7 @@ MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv)
     g_autoptr(GError) error = NULL;
     MbParsed parsed;
 
+    options->exit_code = MB_EXIT_USAGE;
     options->limit = NO_LIMIT;
     options->connections = 1;
     options->per_connection = 100;
@@ -235,12 +205,15 @@ MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv)
                              2, 2);
     if (parsed != MB_PARSED_RUN)
         return parsed;
+    if (options->quiet)
+        mb_log_set_level(MB_LOG_QUIET); /* before there is anything to warn about */
     if (check(options, &error)) {
         if (options->limit == NO_LIMIT)
             options->limit = 0;
         return parsed;
     }
-    mb_option_usage(TOOL, "%s", error->message);
+    options->exit_code = error->code == MB_ERROR_USAGE ? mb_option_usage(TOOL, "%s", error->message)
+                                                       : mb_log_fail(error);
     return MB_PARSED_USAGE;
 }
 
@@ -256,6 +229,8 @@ void mm_send_options_clear(MmSendOptions *options)
         &options->wait,          &options->in_doubt,
         &options->max_failures,  &options->transcript,
         &options->notify,        &options->timeout,
+        &options->account_name,  &options->accounts_file,
+        &options->sender,        &options->domain,
     };
 
     mm_campaign_options_clear(&options->campaign);

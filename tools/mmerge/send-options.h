@@ -14,7 +14,8 @@ G_BEGIN_DECLS
 typedef struct {
     MmCampaignOptions campaign;
 
-    char *server, *tls, *tls_trust, *tls_fingerprint, *passwordeval, *password_file, *auth;
+    char *server, *account_name, *accounts_file;
+    char *tls, *tls_trust, *tls_fingerprint, *passwordeval, *password_file, *auth;
     char *ledger, *campaign_name;
     gboolean accept_changes;
     int connections, window, per_connection;
@@ -30,6 +31,9 @@ typedef struct {
 
     /* Made of those by mm_send_options_parse(). */
     MbAccount *account;
+    char *sender;  /* the envelope's, where the template has no Return-Path; NULL: From's */
+    char *domain;  /* EHLO's argument, or NULL */
+    int exit_code; /* of MB_PARSED_USAGE */
     guint rate_count, rate_seconds; /* 0: no rate */
     guint wait_s;
     bool resend;              /* --in-doubt resend */
@@ -38,8 +42,8 @@ typedef struct {
     char *notify;             /* DSN's NOTIFY, or NULL */
 } MmSendOptions;
 
-/* Parses argv, checks every value and says what is wrong. MB_PARSED_RUN leaves the operands in
- * argv. */
+/* Parses argv, checks every value, reads the accounts file where one is to be used, and says what
+ * is wrong. MB_PARSED_RUN leaves the operands in argv. */
 MbParsed mm_send_options_parse(MmSendOptions *options, int *argc, char ***argv);
 
 void mm_send_options_clear(MmSendOptions *options);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <mailbatch/base/digest.h>
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/progress.h>
 #include <mailbatch/base/text.h>
@@ -22,7 +23,7 @@ typedef struct {
     MmLedger *ledger;
     GArray *trial;
     MbTls *tls;
-    char *password;
+    MbSecret *secret;
     MmTranscript *transcript;
     MmSummary *summary;
 } Send;
@@ -38,6 +39,20 @@ static bool is_local(const char *host)
            strcmp(host, "::1") == 0;
 }
 
+/* Before anything else happens: who has no password is told at once. */
+static bool open_secret(Send *send, GError **error)
+{
+    guint edition;
+    char *password;
+
+    if (send->options->account->user == NULL)
+        return true;
+    send->secret = mb_secret_new(send->options->account, NULL);
+    password = mb_secret_get(send->secret, &edition, error);
+    mb_wipe_free(password);
+    return password != NULL;
+}
+
 static bool open_server(Send *send, GError **error)
 {
     const MbAccount *account = send->options->account;
@@ -50,11 +65,10 @@ static bool open_server(Send *send, GError **error)
     } else if (!is_local(account->host)) {
         mb_log_warning("%s: mail and login go there in clear", account->host);
     }
-    if (account->user != NULL) {
-        send->password = mb_account_password(account, error);
-        if (send->password == NULL)
-            return false;
-    }
+    if (account->tls != MB_TLS_OFF && account->no_certificate_check)
+        mb_log_warning("%s: the certificate is not checked (tls_certcheck off)", account->host);
+    if (!open_secret(send, error))
+        return false;
     if (send->options->transcript != NULL)
         send->transcript =
             mm_transcript_open(send->options->transcript, send->options->connections > 1, error);
@@ -129,7 +143,7 @@ static void close_all(Send *send)
 
     if (!mm_transcript_close(send->transcript, &error))
         mb_log_warning("%s", error->message);
-    mb_wipe_free(send->password);
+    mb_secret_free(send->secret);
     mb_tls_free(send->tls);
     mm_ledger_free(send->ledger);
     mm_campaign_free(send->campaign);
@@ -174,7 +188,7 @@ static MmRunEnd run(Send *send, MmLedgerCounts *counts, GError **error)
         .ledger = send->ledger,
         .trial = send->trial,
         .tls = send->tls,
-        .password = send->password,
+        .secret = send->secret,
         .transcript = send->transcript,
         .summary = send->summary,
     };
@@ -216,11 +230,14 @@ static void explain_login(const Send *send, GError *error)
     if (account->password_file != NULL)
         error->message = g_strdup_printf("%s (the password is the first line of %s)", message,
                                          account->password_file);
-    else if (account->passwordeval != NULL)
+    else if (send->options->passwordeval != NULL)
         error->message = g_strdup_printf("%s (the password is what this prints: %s)", message,
                                          account->passwordeval);
+    else if (account->password != NULL || account->passwordeval != NULL)
+        error->message =
+            g_strdup_printf("%s (the password is what the accounts file says)", message);
     else
-        error->message = g_strdup(message);
+        error->message = g_strdup_printf("%s (the password is ~/.netrc's)", message);
 }
 
 static int report(const Send *send, const MmLedgerCounts *counts, GError *error,
@@ -305,7 +322,7 @@ int mm_send_main(int argc, char **argv)
     MbParsed parsed = mm_send_options_parse(&options, &argc, &argv);
 
     if (parsed != MB_PARSED_RUN)
-        return parsed == MB_PARSED_DONE ? MB_EXIT_OK : MB_EXIT_USAGE;
+        return parsed == MB_PARSED_DONE ? MB_EXIT_OK : options.exit_code;
     if (options.quiet) {
         mb_log_set_level(MB_LOG_QUIET);
         mb_progress_hide();

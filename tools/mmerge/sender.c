@@ -4,6 +4,7 @@
 #include "scope.h"
 
 #include <errno.h>
+#include <mailbatch/base/digest.h>
 #include <mailbatch/net/stream.h>
 #include <poll.h>
 #include <pthread.h>
@@ -30,6 +31,7 @@ struct MmSender {
 
     MbStream *stream;
     MbSmtpSession *session;
+    guint edition;   /* of the secret that it logs in with */
     guint submitted; /* on this connection */
     MmPatience patience;
     guint silence_ms; /* as the pump was told */
@@ -129,20 +131,26 @@ static bool begin_session(MmSender *sender, GError **error)
 {
     const MmSenderOptions *options = sender->options;
     const MbAccount *account = options->account;
+    MbSecret *secret = options->secret;
+    char *password = secret != NULL ? mb_secret_get(secret, &sender->edition, error) : NULL;
     MbSmtpOptions session = {
+        .client_name = options->client_name,
         .server_name = account->host,
         .start_tls = account->tls == MB_TLS_STARTTLS,
         .secure =
             account->tls == MB_TLS_ON || (account->tls == MB_TLS_OFF && account->tls_off_said),
         .user = account->user,
-        .password = options->password,
+        .password = password,
         .mechanism = account->auth,
         .window = options->window,
         .trace = options->transcript != NULL ? trace : NULL,
         .trace_user = sender,
     };
 
+    if (secret != NULL && password == NULL)
+        return false;
     sender->session = mb_smtp_session_new(&session, error);
+    mb_wipe_free(password);
     sender->submitted = 0;
     sender->silence_ms = 0;
     sender->patience = (MmPatience){.longest_ms = account->timeout_ms};
@@ -272,7 +280,10 @@ static bool take_events(MmSender *sender, Talk *outcome, GError **error)
 
     while (mb_smtp_session_next_event(sender->session, &event) == MB_NEXT) {
         switch (event.kind) {
-        case MB_SMTP_EVENT_READY: sender->was_ready = true; break;
+        case MB_SMTP_EVENT_READY:
+            sender->was_ready = true;
+            mb_secret_accepted(sender->options->secret, sender->edition);
+            break;
         case MB_SMTP_EVENT_START_TLS:
             if (!start_tls(sender, error)) {
                 *outcome = TALK_LOST;
@@ -359,6 +370,12 @@ static Talk talk(MmSender *sender, MmJob **first, GError **error)
     return outcome;
 }
 
+static bool has_newer_token(const MmSender *sender, GError *error)
+{
+    return error->domain == MB_SMTP_ERROR && error->code == MB_ERROR_LOGIN &&
+           mb_secret_renew(sender->options->secret, sender->edition, error);
+}
+
 /* --- the worker --------------------------------------------------------------------------- */
 
 /* Sleeps until woken or `wait_us` has passed (-1: no bound). */
@@ -419,6 +436,10 @@ static void *work(void *user)
             break;
         g_clear_error(&error);
         outcome = talk(sender, &job, &error);
+        if (outcome == TALK_FATAL && has_newer_token(sender, error)) {
+            g_clear_error(&error);
+            outcome = talk(sender, &job, &error);
+        }
         if (job != NULL)
             give(sender, job);
         flush(sender);

@@ -2,7 +2,7 @@
  * A sender: one worker, one connection at a time. It takes jobs from its owner while the window has
  * room, sets the marks, and gives each job back with the outcome of every recipient. A lost or
  * worn-out connection is replaced, with growing pauses; what is provably unsent comes back as
- * pending.
+ * pending. A login that is refused is tried once more where the token may have expired.
  *
  *   mm_sender_start()
  *   mm_sender_wake() whenever there are new jobs
@@ -16,6 +16,7 @@
 #include "transcript.h"
 
 #include <mailbatch/login/account.h>
+#include <mailbatch/login/secret.h>
 #include <mailbatch/net/tls.h>
 
 G_BEGIN_DECLS
@@ -28,7 +29,8 @@ typedef struct MmSender MmSender;
 typedef struct {
     const MbAccount *account;
     MbTls *tls;               /* NULL when the account does without */
-    const char *password;     /* NULL without login */
+    MbSecret *secret;         /* NULL without login */
+    const char *client_name;  /* EHLO's argument; NULL: "localhost" */
     guint window;             /* 0: as the server allows */
     guint per_connection;     /* messages, then a new one; 0: no bound */
     guint patience_s;         /* longest time spent reconnecting without getting anywhere */

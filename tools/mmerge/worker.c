@@ -25,7 +25,8 @@ void mm_news_free(MmNews *news)
 static bool make_message(MmWorker *worker, MmJob *job)
 {
     char key[MM_MESSAGE_KEY_SIZE];
-    MmRenderOptions options = {.only_to = worker->run->options->redirect_to};
+    MmRenderOptions options = {.only_to = worker->run->options->redirect_to,
+                               .sender = worker->run->options->sender};
     MmMessage message;
 
     if (worker->run->ledger != NULL) {
@@ -161,7 +162,8 @@ MmWorker *mm_worker_start(const MmRun *run, MmExchange *exchange, unsigned numbe
     worker->options = (MmSenderOptions){
         .account = options->account,
         .tls = run->tls,
-        .password = run->password,
+        .secret = run->secret,
+        .client_name = options->domain,
         /* With a rate, messages must not gather in a window and leave together. */
         .window = options->window == 0 && exchange->pacer != NULL ? 1 : (guint)options->window,
         .per_connection = (guint)options->per_connection,

@@ -175,6 +175,10 @@ bool mb_smtp_session_submit(MbSmtpSession *session, const MbSmtpMessage *message
  * specials. MB_ERROR_DATA otherwise. "" passes only as a sender. */
 bool mb_smtp_address_check(const char *address, GError **error);
 
+/* Whether `name` may stand behind EHLO: a domain or an address literal. MB_ERROR_CONFIG otherwise.
+ */
+bool mb_smtp_client_name_check(const char *name, GError **error);
+
 /* The tag of the next message whose last octet (of CRLF.CRLF, or of the BDAT LAST chunk) lies
  * within the next `length` bytes of output() and was not told yet; false when there is none. */
 bool mb_smtp_session_next_end(MbSmtpSession *session, size_t length, uint64_t *tag);
