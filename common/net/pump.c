@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <mailbatch/net/pump.h>
 #include <poll.h>
+#include <sched.h>
 
 #define READ_SIZE     ((size_t)128 * 1024)
 #define WRITE_PARTS   64
@@ -253,7 +254,7 @@ static MbNext finish_after_write_error(MbPump *pump, GError **error)
 
 MbNext mb_pump_step(MbPump *pump, int wait_ms, int wake, GError **error)
 {
-    bool waited = false;
+    bool waited = false, yielded = false;
 
     if (pump->over)
         return MB_END;
@@ -273,6 +274,13 @@ MbNext mb_pump_step(MbPump *pump, int wait_ms, int wake, GError **error)
             return end_input(pump, true, MB_FAILED);
         if (io == MB_IO_OK || wrote == WROTE_SOMETHING || waited)
             return MB_NEXT;
+        /* Side by side with others on few processors, the answer is often there once these had
+         * their turn: to sleep and be woken costs more (8 % of a run over 10 connections). */
+        if (!yielded) {
+            yielded = pump->maybe_readable = true;
+            sched_yield();
+            continue;
+        }
         if (!wait_for_work(pump, wait_ms, wake, error))
             return end_input(pump, true, MB_FAILED);
         waited = true;
