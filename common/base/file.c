@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <mailbatch/base/digest.h>
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/text.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void mb_file_set_error(GError **error, const char *path, const char *what, int saved_errno)
@@ -133,4 +135,47 @@ int mb_file_open_unnamed(GError **error)
     else
         unlink(path);
     return descriptor;
+}
+
+static bool is_private(const char *path, const char *what, const struct stat *status,
+                       GError **error)
+{
+    if (!S_ISREG(status->st_mode))
+        g_set_error(error, MB_BASE_ERROR, MB_ERROR_NO_INPUT, "%s: not a regular file", path);
+    else if ((status->st_mode & 077) != 0)
+        g_set_error(error, MB_BASE_ERROR, MB_ERROR_CONFIG,
+                    "%s: %s that others may read: chmod 600 it", path, what);
+    else
+        return true;
+    return false;
+}
+
+/* Permissions are those of the file that was opened. */
+bool mb_file_read_secret(const char *path, const char *what, char *buffer, gsize size,
+                         gsize *length, GError **error)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    gsize sum = 0;
+    ssize_t got = -1;
+    bool good = false;
+
+    if (file < 0 || fstat(file, &status) != 0) {
+        mb_file_set_error(error, path, "cannot be read", errno);
+    } else if (is_private(path, what, &status, error)) {
+        while (sum < size && (got = read(file, buffer + sum, size - sum)) > 0)
+            sum += (gsize)got;
+        good = got == 0;
+        if (got < 0)
+            mb_file_set_error(error, path, "cannot be read", errno);
+        else if (!good)
+            g_set_error(error, MB_BASE_ERROR, MB_ERROR_CONFIG, "%s: too large for %s", path, what);
+    }
+    if (file >= 0)
+        close(file);
+    if (good)
+        *length = sum;
+    else
+        mb_wipe(buffer, sum);
+    return good;
 }

@@ -1,5 +1,3 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <mailbatch/base/digest.h>
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/file.h>
@@ -9,8 +7,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define MAX_KEY_FILE (64 * 1024)
 
@@ -29,39 +25,6 @@ static void must(bool ok)
 static void refuse(const char *path, const char *why, GError **error)
 {
     g_set_error(error, MB_BASE_ERROR, MB_ERROR_CONFIG, "%s: %s", path, why);
-}
-
-/* The octets are a secret: the caller wipes them. Permissions are those of the file that was
- * opened. */
-static bool read_private(const char *path, char *buffer, size_t size, size_t *length,
-                         GError **error)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat status;
-    ssize_t got = 0;
-
-    if (file < 0 || fstat(file, &status) != 0) {
-        mb_file_set_error(error, path, "cannot be read", errno);
-    } else if (!S_ISREG(status.st_mode)) {
-        g_set_error(error, MB_BASE_ERROR, MB_ERROR_NO_INPUT, "%s: not a regular file", path);
-    } else if ((status.st_mode & 077) != 0) {
-        refuse(path, "a private key that others may read: chmod 600 it", error);
-    } else {
-        for (*length = 0; *length < size; *length += (size_t)got) {
-            got = read(file, buffer + *length, size - *length);
-            if (got <= 0)
-                break;
-        }
-        if (got < 0)
-            mb_file_set_error(error, path, "cannot be read", errno);
-        else if (*length == size)
-            refuse(path, "too large for a private key", error);
-        else
-            got = 1;
-    }
-    if (file >= 0)
-        close(file);
-    return got == 1;
 }
 
 /* Asked for a passphrase, we have none; and note that it was asked. */
@@ -129,7 +92,7 @@ MbSigningKey *mb_signing_key_load(const char *path, unsigned min_rsa_bits, GErro
     char *bytes = g_malloc(MAX_KEY_FILE);
     size_t length = 0;
 
-    if (read_private(path, bytes, MAX_KEY_FILE, &length, error))
+    if (mb_file_read_secret(path, "a private key", bytes, MAX_KEY_FILE, &length, error))
         key->key = parse(path, bytes, length, error);
     mb_wipe(bytes, length);
     g_free(bytes);

@@ -129,6 +129,14 @@ static void hash_body(MbDkimSealer *sealer, MbWire *message, size_t body)
     sealer->last_body = body;
 }
 
+bool mb_dkim_seal_length(MbDkimSealer *sealer, const MbWire *message, int64_t unix_seconds,
+                         size_t *length, GError **error)
+{
+    take_header(sealer, message);
+    return mb_dkim_measure(sealer->signer, sealer->header->str, sealer->header->len, unix_seconds,
+                           length, error);
+}
+
 MbWire *mb_dkim_seal(MbDkimSealer *sealer, MbWire *message, int64_t unix_seconds, GError **error)
 {
     g_autoptr(GString) fields = g_string_sized_new(1024);

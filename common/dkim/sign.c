@@ -187,6 +187,15 @@ static void put_unsigned(GString *out, const DkimKey *key, const GPtrArray *name
     *column = 10;
 }
 
+/* Octets of the length that a signature has. */
+static GBytes *blank_signature(const MbSigningKey *key)
+{
+    size_t length =
+        mb_signing_key_kind(key) == MB_SIGNING_ED25519 ? 64 : (mb_signing_key_bits(key) + 7) / 8;
+
+    return g_bytes_new_take(g_malloc0(length), length);
+}
+
 /* a=ed25519-sha256 signs the hash (RFC 8463, 3), RSA hashes by itself. */
 static GBytes *sign(const DkimKey *key, const GString *canonical)
 {
@@ -198,24 +207,37 @@ static GBytes *sign(const DkimKey *key, const GString *canonical)
     return mb_signing_key_sign(key->key, hash, sizeof(hash));
 }
 
-static void put_signature(GString *out, const DkimKey *key, const GPtrArray *names,
-                          GString *canonical, const char *body_hash, int64_t unix_seconds)
+/* What is signed: the fields chosen, and this one without its signature. */
+static GBytes *sign_field(const DkimKey *key, GString *canonical, const char *value,
+                          const char *end)
 {
-    size_t start = out->len, headers = canonical->len, column;
+    size_t headers = canonical->len;
+    GBytes *signature;
+
+    g_string_append(canonical, "dkim-signature:");
+    put_value(canonical, value, end);
+    signature = sign(key, canonical);
+    g_string_truncate(canonical, headers);
+    return signature;
+}
+
+static void put_signature(GString *out, const DkimKey *key, const GPtrArray *names,
+                          GString *canonical, const char *body_hash, int64_t unix_seconds,
+                          bool blank)
+{
+    size_t value = out->len + strlen("DKIM-Signature:"), column;
     g_autoptr(GBytes) signature = NULL;
 
     put_unsigned(out, key, names, body_hash, unix_seconds, &column);
-    g_string_append(canonical, "dkim-signature:");
-    put_value(canonical, out->str + start + strlen("DKIM-Signature:"), out->str + out->len);
-    signature = sign(key, canonical);
-    g_string_truncate(canonical, headers);
+    signature = blank ? blank_signature(key->key)
+                      : sign_field(key, canonical, out->str + value, out->str + out->len);
     put_base64(out, g_bytes_get_data(signature, NULL), g_bytes_get_size(signature), &column);
     g_string_append(out, "\r\n");
 }
 
-bool mb_dkim_sign(const MbDkimSigner *signer, const char *header, size_t header_length,
-                  const uint8_t body_hash[MB_SHA256_LENGTH], int64_t unix_seconds, GString *out,
-                  GError **error)
+static bool put_signatures(const MbDkimSigner *signer, const char *header, size_t header_length,
+                           const uint8_t body_hash[MB_SHA256_LENGTH], int64_t unix_seconds,
+                           bool blank, GString *out, GError **error)
 {
     g_autoptr(GArray) fields = g_array_new(FALSE, FALSE, sizeof(Field));
     g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -235,6 +257,26 @@ bool mb_dkim_sign(const MbDkimSigner *signer, const char *header, size_t header_
     }
     choose(fields, names, canonical);
     for (size_t i = 0; i < mb_dkim_signer_keys(signer); i++)
-        put_signature(out, dkim_key(signer, i), names, canonical, encoded, unix_seconds);
+        put_signature(out, dkim_key(signer, i), names, canonical, encoded, unix_seconds, blank);
+    return true;
+}
+
+bool mb_dkim_sign(const MbDkimSigner *signer, const char *header, size_t header_length,
+                  const uint8_t body_hash[MB_SHA256_LENGTH], int64_t unix_seconds, GString *out,
+                  GError **error)
+{
+    return put_signatures(signer, header, header_length, body_hash, unix_seconds, false, out,
+                          error);
+}
+
+bool mb_dkim_measure(const MbDkimSigner *signer, const char *header, size_t header_length,
+                     int64_t unix_seconds, size_t *length, GError **error)
+{
+    static const uint8_t no_hash[MB_SHA256_LENGTH];
+    g_autoptr(GString) fields = g_string_sized_new(1024);
+
+    if (!put_signatures(signer, header, header_length, no_hash, unix_seconds, true, fields, error))
+        return false;
+    *length = fields->len;
     return true;
 }

@@ -111,11 +111,19 @@ char *mb_dkim_signer_record(const MbDkimSigner *signer, size_t index)
                            encoded);
 }
 
+/* Whether `name` is `domain` or stands below it. */
+static bool is_below(const char *name, const char *domain)
+{
+    size_t length = strlen(domain), name_length = strlen(name);
+
+    if (name_length < length || g_ascii_strcasecmp(name + name_length - length, domain) != 0)
+        return false;
+    return name_length == length || name[name_length - length - 1] == '.';
+}
+
+/* Mail does not come from a name without a dot, so neither is a top-level domain here. */
 bool mb_dkim_aligned(const char *domain, const char *from_domain)
 {
-    size_t length = strlen(domain), from_length = strlen(from_domain);
-
-    if (from_length < length || g_ascii_strcasecmp(from_domain + from_length - length, domain) != 0)
-        return false;
-    return from_length == length || from_domain[from_length - length - 1] == '.';
+    return is_below(from_domain, domain) ||
+           (strchr(from_domain, '.') != NULL && is_below(domain, from_domain));
 }

@@ -137,6 +137,7 @@ static bool filter_url(Render *render, const Expr *expr, const Value *in, const 
         grow(&growing, plain ? text + i : escape, plain ? 1 : 3);
     }
     *out = grown(&growing);
+    out->safe = render->tmpl->mode == MB_TEMPLATE_URL;
     return !too_large(render, expr, out->length);
 }
 

@@ -349,6 +349,19 @@ static void escape_html(GString *out, const char *text, size_t length)
     mb_text_append(out, text + done, length - done);
 }
 
+/* `plain`: what stays beside letters and digits. */
+static void escape_url(GString *out, const char *text, size_t length, const char *plain)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (g_ascii_isalnum(c) || (c != '\0' && strchr(plain, c) != NULL))
+            g_string_append_c(out, (char)c);
+        else
+            g_string_append_printf(out, "%%%02X", c);
+    }
+}
+
 static bool write_value(Render *render, const Expr *expr, const Value *value)
 {
     const char *text;
@@ -374,6 +387,9 @@ static bool write_value(Render *render, const Expr *expr, const Value *value)
         g_string_append_c(render->out, MB_TEMPLATE_VALUE_BEGIN);
         mb_text_append(render->out, text, length);
         g_string_append_c(render->out, MB_TEMPLATE_VALUE_END);
+        break;
+    case MB_TEMPLATE_URL: /* RFC 3986, 2 */
+        escape_url(render->out, text, length, value->safe ? "-._~:/?#[]@!$&'()*+,;=%" : "-._~");
         break;
     }
     return true;

@@ -213,9 +213,10 @@ START_TEST(alignment_is_the_domain_or_below)
         const char *domain, *from;
         bool aligned;
     } cases[] = {
-        {"example.com", "example.com", true},       {"example.com", "EXAMPLE.com", true},
-        {"example.com", "news.example.com", true},  {"example.com", "notexample.com", false},
-        {"news.example.com", "example.com", false}, {"example.com", "com", false},
+        {"example.com", "example.com", true},      {"example.com", "EXAMPLE.com", true},
+        {"example.com", "news.example.com", true}, {"example.com", "notexample.com", false},
+        {"news.example.com", "example.com", true}, {"example.com", "com", false},
+        {"a.example.com", "b.example.com", false},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)

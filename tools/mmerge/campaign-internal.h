@@ -9,6 +9,7 @@
 
 #include <mailbatch/compose/compose.h>
 #include <mailbatch/csv/csv.h>
+#include <mailbatch/dkim/dkim.h>
 
 #define MAX_TEMPLATE_FILE (16 * 1024 * 1024)
 #define MAX_ATTACHMENT    (256 * 1024 * 1024)
@@ -24,6 +25,8 @@ typedef enum {
     FIELD_SUBJECT,
     FIELD_TEXT, /* any other; encoded-words where it is not ASCII */
     FIELD_RAW,  /* any other that has a syntax of its own */
+    FIELD_UNSUBSCRIBE,
+    FIELD_ONE_CLICK, /* List-Unsubscribe-Post */
     FIELD_RETURN_PATH,
     FIELD_ATTACHMENT,  /* one path */
     FIELD_ATTACHMENTS, /* paths between commas */
@@ -63,6 +66,10 @@ struct MmCampaign {
     MbCsvOptions csv_options; /* its strings are the campaign's */
     MmPolicy duplicates, bad_rows;
     guint64 max_size;
+    MbDkimSigner *signer; /* NULL: nothing is signed */
+    GBytes *token_key;    /* a secret, or NULL */
+    bool adds_one_click;  /* List-Unsubscribe-Post beside an https address of --unsubscribe */
+    bool verp;
     char *encoding;
 
     GPtrArray *names; /* columns, then keys of --set that are none; NULL-ended */
@@ -97,7 +104,10 @@ struct MmRenderer {
     size_t files_octets;
     GString *sender, *message_id;
     const char *from; /* its first address */
+    GString *from_domain;
+    MbDkimSealer *sealer; /* NULL until something is signed */
     MbWire *wire;
+    size_t length; /* of the message, signed */
 };
 
 /* --- campaign-files.c --------------------------------------------------------------------- */
@@ -162,7 +172,7 @@ bool campaign_compile_bodies(MmCampaign *campaign, const MmLetter *letter, GErro
 /* Appends the source of an HTML document, made of a template in Markdown. */
 bool campaign_markdown(const char *text, size_t length, GString *out, GError **error);
 
-/* --- campaign-render.c, campaign-bodies.c ------------------------------------------------- */
+/* --- campaign-render.c -------------------------------------------------------------------- */
 
 /* One rendering: what the steps below share. */
 typedef struct {
@@ -171,6 +181,9 @@ typedef struct {
     MbTemplateScope scope;
     const MmRenderOptions *options;
     bool smtputf8;
+    unsigned traits; /* MmTraits */
+    bool https;      /* in List-Unsubscribe */
+    int64_t date;
     size_t n_to;  /* recipients of To */
     bool to_left; /* one of them is not suppressed */
 } Rendering;
@@ -180,6 +193,41 @@ MbComposePart *campaign_row_file(MmRenderer *renderer, const char *path, const c
                                  GError **error);
 
 void campaign_add_all(GPtrArray *to, const GPtrArray *from);
+
+/* --- campaign-sign.c ---------------------------------------------------------------------- */
+
+/* Loads the keys of --dkim. */
+bool campaign_read_keys(MmCampaign *campaign, char *const *settings, GError **error);
+
+/* Appends the domain of an address, in ASCII whatever else the address is. */
+bool campaign_put_domain(const char *address, GString *out, GError **error);
+
+/* Whether one of the keys signs for a domain that this one belongs to. */
+bool campaign_is_aligned(const MmCampaign *campaign, const char *domain);
+
+/* Signs renderer->wire, or counts what that would add; sets renderer->length. */
+bool campaign_seal(Rendering *rendering, GError **error);
+
+/* --- campaign-lists.c --------------------------------------------------------------------- */
+
+bool campaign_read_token_key(MmCampaign *campaign, const char *path, GError **error);
+
+/* The source of List-Unsubscribe's value. The caller frees it. */
+char *campaign_unsubscribe_source(char *const *urls);
+
+/* Look at a value that is about to be written. */
+bool campaign_note_unsubscribe(Rendering *rendering, const char *value, size_t length,
+                               GError **error);
+bool campaign_note_one_click(Rendering *rendering, const char *value, size_t length,
+                             GError **error);
+
+/* Once all fields are written: List-Unsubscribe-Post, where it may stand. */
+bool campaign_finish_list(Rendering *rendering, GError **error);
+
+/* Sets renderer->sender. */
+bool campaign_choose_sender(Rendering *rendering, GError **error);
+
+/* --- campaign-bodies.c -------------------------------------------------------------------- */
 
 /* Bodies, attachments and the header so far become renderer->wire. */
 bool campaign_compose(Rendering *rendering, GError **error);

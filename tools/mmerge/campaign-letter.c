@@ -33,6 +33,9 @@ static const struct {
     {"Errors-To", FIELD_MAILBOXES, true},
     {"In-Reply-To", FIELD_RAW, true},
     {"References", FIELD_RAW, true},
+    {"List-Id", FIELD_TEXT, true},
+    {"List-Unsubscribe", FIELD_UNSUBSCRIBE, true},
+    {"List-Unsubscribe-Post", FIELD_ONE_CLICK, true},
 };
 
 /* What the message gets by itself. */
@@ -103,7 +106,11 @@ MbTemplate *campaign_compile_text(const MmCampaign *campaign, const char *source
     MbTemplateNames names = {.names = (const char *const *)campaign->names->pdata,
                              .n_names = campaign->names->len - 1,
                              .constant = campaign->constant};
-    MbTemplateOptions options = {.file = file, .line = line, .column = column, .mode = mode};
+    MbTemplateOptions options = {.file = file,
+                                 .line = line,
+                                 .column = column,
+                                 .mode = mode,
+                                 .token_key = campaign->token_key};
 
     return mb_template_compile(source, length, &names, &options, error);
 }
@@ -185,8 +192,9 @@ static bool add_field(MmCampaign *campaign, const char *name, const char *value,
                       guint line, guint column, FieldKind kind, GError **error)
 {
     Field *field = g_new0(Field, 1);
-    MbTemplateMode mode =
-        has_mailboxes(kind) || has_paths(kind) ? MB_TEMPLATE_MARKED : MB_TEMPLATE_TEXT;
+    MbTemplateMode mode = has_mailboxes(kind) || has_paths(kind) ? MB_TEMPLATE_MARKED
+                          : kind == FIELD_UNSUBSCRIBE            ? MB_TEMPLATE_URL
+                                                                 : MB_TEMPLATE_TEXT;
 
     field->kind = kind;
     field->name = g_strdup(name);
@@ -222,7 +230,7 @@ bool campaign_refuse_field(const MmCampaign *campaign, const MmField *field, con
 }
 
 static bool take_field(MmCampaign *campaign, const MmField *field, const MmLetter *letter,
-                       bool other_from, GError **error)
+                       const MmCampaignOptions *options, GError **error)
 {
     bool once;
     FieldKind kind = kind_of(field->name, &once);
@@ -236,10 +244,25 @@ static bool take_field(MmCampaign *campaign, const MmField *field, const MmLette
         if (g_ascii_strcasecmp(before->name, field->name) == 0)
             return campaign_refuse_field(campaign, field, "stands twice: join the two", error);
     }
-    if (kind >= FIELD_BODY_TYPE || (kind == FIELD_FROM && other_from))
+    if ((kind == FIELD_UNSUBSCRIBE || kind == FIELD_ONE_CLICK) && options->unsubscribe != NULL)
+        return campaign_refuse_field(
+            campaign, field, "--unsubscribe writes this field: drop the one or the other", error);
+    if (kind >= FIELD_BODY_TYPE || (kind == FIELD_FROM && options->from != NULL))
         return true;
     return add_field(campaign, field->name, field->value, campaign->template_path, field->line,
                      field->column, kind, error);
+}
+
+static bool add_unsubscribe(MmCampaign *campaign, char *const *urls, GError **error)
+{
+    g_autofree char *source = NULL;
+
+    if (urls == NULL)
+        return true;
+    campaign->adds_one_click = true;
+    source = campaign_unsubscribe_source(urls);
+    return add_field(campaign, "List-Unsubscribe", source, "--unsubscribe", 1, 0, FIELD_UNSUBSCRIBE,
+                     error);
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -287,8 +310,9 @@ bool campaign_compile(MmCampaign *campaign, const MmCampaignOptions *options, GE
         !add_field(campaign, "From", options->from, "--from", 1, 1, FIELD_FROM, error))
         return false;
     for (guint i = 0; i < letter->fields->len; i++)
-        if (!take_field(campaign, g_ptr_array_index(letter->fields, i), letter,
-                        options->from != NULL, error))
+        if (!take_field(campaign, g_ptr_array_index(letter->fields, i), letter, options, error))
             return false;
+    if (!add_unsubscribe(campaign, options->unsubscribe, error))
+        return false;
     return check_fields(campaign, error) && campaign_compile_bodies(campaign, letter, error);
 }

@@ -14,6 +14,9 @@ void mm_campaign_options_clear(MmCampaignOptions *options)
     g_free(options->bad_rows);
     g_strfreev(options->suppress);
     g_free(options->max_size);
+    g_strfreev(options->dkim);
+    g_strfreev(options->unsubscribe);
+    g_free(options->token_key);
     memset(options, 0, sizeof *options);
 }
 
@@ -54,6 +57,14 @@ GOptionEntry *mm_campaign_entries(MmCampaignOptions *options, const GOptionEntry
          "Addresses never to send to, one a line (may repeat)", "FILE"},
         {"max-size", 0, 0, G_OPTION_ARG_STRING, &options->max_size, "A larger message is a bad row",
          "SIZE"},
+        {"dkim", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->dkim,
+         "Sign every message (may repeat, for RSA and Ed25519)", "DOMAIN:SELECTOR:KEYFILE"},
+        {"unsubscribe", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->unsubscribe,
+         "List-Unsubscribe, https (one-click) or mailto; a template (may repeat)", "URL"},
+        {"token-key", 0, 0, G_OPTION_ARG_FILENAME, &options->token_key,
+         "The secret of the filter `token`, readable by you alone", "FILE"},
+        {"verp", 0, 0, G_OPTION_ARG_NONE, &options->verp,
+         "An envelope sender a message, so that bounces tell whom they are about", NULL},
     };
     size_t n = G_N_ELEMENTS(own), n_more = 0;
     GOptionEntry *all;

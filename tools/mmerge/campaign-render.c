@@ -18,6 +18,7 @@ MmRenderer *mm_renderer_new(const MmCampaign *campaign)
     renderer->html = g_string_new(NULL);
     renderer->rewritten = g_string_new(NULL);
     renderer->sender = g_string_new(NULL);
+    renderer->from_domain = g_string_new(NULL);
     renderer->message_id = g_string_new(NULL);
     renderer->texts = g_string_chunk_new(1024);
     renderer->mailboxes = g_array_new(FALSE, FALSE, sizeof(MbComposeMailbox));
@@ -39,6 +40,8 @@ void mm_renderer_free(MmRenderer *renderer)
     g_string_free(renderer->html, TRUE);
     g_string_free(renderer->rewritten, TRUE);
     g_string_free(renderer->sender, TRUE);
+    g_string_free(renderer->from_domain, TRUE);
+    mb_dkim_sealer_free(renderer->sealer);
     g_string_free(renderer->message_id, TRUE);
     g_string_chunk_free(renderer->texts);
     g_array_unref(renderer->mailboxes);
@@ -58,6 +61,8 @@ static void reset(MmRenderer *renderer)
     g_ptr_array_set_size(renderer->attachments, 0);
     g_ptr_array_set_size(renderer->inlines, 0);
     g_string_truncate(renderer->sender, 0);
+    g_string_truncate(renderer->from_domain, 0);
+    renderer->length = 0;
     g_clear_pointer(&renderer->wire, mb_wire_unref);
     if (renderer->files_octets > FILES_KEPT) {
         g_hash_table_remove_all(renderer->files);
@@ -187,6 +192,9 @@ static bool add_mailboxes(Rendering *rendering, const Field *field, const GArray
             return false;
         }
         rendering->renderer->from = first->address;
+        rendering->traits |= mailboxes->len == 1 ? MM_ONE_FROM : 0;
+        if (!campaign_put_domain(first->address, renderer->from_domain, error))
+            return false;
         break;
     case FIELD_TO:
         if (mailboxes->len == 0) {
@@ -221,7 +229,13 @@ static bool add_text(Rendering *rendering, const Field *field, const GString *va
     }
     if (length == 0 && field->kind != FIELD_SUBJECT)
         return true;
-    if (field->kind == FIELD_RAW)
+    if ((field->kind == FIELD_UNSUBSCRIBE &&
+         !campaign_note_unsubscribe(rendering, text, length, error)) ||
+        (field->kind == FIELD_ONE_CLICK &&
+         !campaign_note_one_click(rendering, text, length, error)))
+        return false;
+    if (field->kind == FIELD_RAW || field->kind == FIELD_UNSUBSCRIBE ||
+        field->kind == FIELD_ONE_CLICK)
         return mb_compose_head_add_raw(head, field->name, text, length, error);
     return mb_compose_head_add_text(head, field->name, text, length, error);
 }
@@ -240,7 +254,9 @@ static bool render_varying(Rendering *rendering, const Field *field, GError **er
         return campaign_each_path(field, value->str, value->len, attach_path, renderer, error);
     case FIELD_SUBJECT:
     case FIELD_TEXT:
-    case FIELD_RAW: return add_text(rendering, field, value, error);
+    case FIELD_RAW:
+    case FIELD_UNSUBSCRIBE:
+    case FIELD_ONE_CLICK: return add_text(rendering, field, value, error);
     default: break;
     }
     g_array_set_size(renderer->mailboxes, 0);
@@ -283,7 +299,7 @@ static bool render_fields(Rendering *rendering, GError **error)
         return false;
     }
     if (rendering->renderer->recipients->len > 0)
-        return true;
+        return campaign_finish_list(rendering, error);
     g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA, "To, Cc and Bcc are empty");
     return false;
 }
@@ -303,28 +319,8 @@ static bool add_date(Rendering *rendering, GError **error)
         date = now;
         zone = (int)(local.tm_gmtoff / 60);
     }
+    rendering->date = date;
     return mb_compose_head_add_date(rendering->renderer->head, date, zone, error);
-}
-
-/* From's domain, in ASCII whatever else the address is. */
-static bool put_domain(const char *from, GString *out, GError **error)
-{
-    const char *at = strrchr(from, '@');
-    g_autoptr(GString) address = g_string_new(NULL);
-    g_autofree char *plain = g_strconcat("x", at, NULL);
-
-    if (mb_text_is_ascii(at, strlen(at)) && at[1] != '[') {
-        g_string_append(out, at);
-        return true;
-    }
-    if (at[1] == '[') {
-        g_string_append(out, "@literal.invalid");
-        return true;
-    }
-    if (!mb_compose_address(plain, strlen(plain), address, NULL, error))
-        return false;
-    g_string_append(out, address->str + 1);
-    return true;
 }
 
 static bool add_message_id(Rendering *rendering, const MmRow *row, GError **error)
@@ -346,9 +342,7 @@ static bool add_message_id(Rendering *rendering, const MmRow *row, GError **erro
         hex = mb_text_hex(digest, 16);
         g_string_append(id, hex);
     }
-    if (!put_domain(renderer->from, id, error))
-        return false;
-    g_string_append_c(id, '>');
+    g_string_append_printf(id, "@%s>", renderer->from_domain->str);
     return mb_compose_head_add_message_id(renderer->head, id->str, error);
 }
 
@@ -357,11 +351,10 @@ static bool add_message_id(Rendering *rendering, const MmRow *row, GError **erro
 static bool check_size(const Rendering *rendering, GError **error)
 {
     g_autofree char *size = NULL, *limit = NULL;
-    size_t length;
+    size_t length = rendering->renderer->length;
 
     if (rendering->campaign->max_size == 0)
         return true;
-    length = mb_wire_length(rendering->renderer->wire);
     if (length <= rendering->campaign->max_size)
         return true;
     size = mb_text_format_size(length);
@@ -382,6 +375,29 @@ static void redirect(Rendering *rendering)
     g_array_append_val(recipients, only);
 }
 
+/* The envelope. */
+static bool address(Rendering *rendering, GError **error)
+{
+    suppress_copies(rendering);
+    if (!campaign_choose_sender(rendering, error))
+        return false;
+    redirect(rendering);
+    return true;
+}
+
+static unsigned traits_of(const Rendering *rendering)
+{
+    const MmCampaign *campaign = rendering->campaign;
+    unsigned traits = rendering->traits | MM_PLAIN_TEXT; /* there always is one */
+
+    if (campaign->signer != NULL)
+        traits |= MM_SIGNED;
+    if (campaign->signer != NULL &&
+        campaign_is_aligned(campaign, rendering->renderer->from_domain->str))
+        traits |= MM_ALIGNED;
+    return traits;
+}
+
 bool mm_render(MmRenderer *renderer, const MmRow *row, const MmRenderOptions *options,
                MmMessage *message, GError **error)
 {
@@ -399,24 +415,22 @@ bool mm_render(MmRenderer *renderer, const MmRow *row, const MmRenderOptions *op
     }
     if (!render_fields(&rendering, &problem) || !add_date(&rendering, &problem) ||
         !add_message_id(&rendering, row, &problem) || !campaign_compose(&rendering, &problem) ||
-        !check_size(&rendering, &problem)) {
+        !campaign_seal(&rendering, &problem) || !check_size(&rendering, &problem) ||
+        !address(&rendering, &problem)) {
         g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA, "%s: row %" G_GUINT64_FORMAT ": %s",
                     renderer->campaign->csv_path, row->number, problem->message);
         g_error_free(problem);
         return false;
     }
-    suppress_copies(&rendering);
-    redirect(&rendering);
-    if (renderer->sender->len == 0 && rendering.options->sender != NULL) {
-        g_string_assign(renderer->sender, rendering.options->sender);
-        rendering.smtputf8 |= !g_str_is_ascii(renderer->sender->str);
-    }
     *message = (MmMessage){
-        .sender = renderer->sender->len > 0 ? renderer->sender->str : renderer->from,
+        .sender = renderer->sender->str,
         .recipients = (const MmLedgerRecipient *)(void *)renderer->recipients->data,
         .n_recipients = renderer->recipients->len,
         .message_id = renderer->message_id->str,
         .wire = renderer->wire,
+        .length = renderer->length,
+        .traits = traits_of(&rendering),
+        .from_domain = renderer->from_domain->str,
         .smtputf8 = rendering.smtputf8 || mb_compose_head_needs_smtputf8(renderer->head),
         .attachments = (MbComposePart *const *)renderer->attachments->pdata,
         .n_attachments = renderer->attachments->len,

@@ -103,6 +103,9 @@ static bool set_options(MmCampaign *campaign, const MmCampaignOptions *options, 
     note_text(campaign, options->duplicates);
     note_text(campaign, options->bad_rows);
     note_text(campaign, options->max_size);
+    note_list(campaign, options->unsubscribe);
+    note_text(campaign, options->verp ? "verp" : NULL);
+    campaign->verp = options->verp;
     return set_policy("--duplicates", options->duplicates, true, &campaign->duplicates, error) &&
            set_policy("--bad-rows", options->bad_rows, false, &campaign->bad_rows, error) &&
            mm_campaign_delimiter(options->delimiter, &campaign->csv_options.delimiter, error) &&
@@ -249,6 +252,8 @@ MmCampaign *mm_campaign_open(const char *template_path, const char *csv_path,
     g_autoptr(MmCampaign) campaign = new_campaign(template_path, csv_path);
 
     if (!set_options(campaign, options, error) || !read_names(campaign, options, error) ||
+        !campaign_read_keys(campaign, options->dkim, error) ||
+        !campaign_read_token_key(campaign, options->token_key, error) ||
         !read_suppressed(campaign, options, error) || !read_attached(campaign, options, error) ||
         !campaign_compile(campaign, options, error))
         return NULL;
@@ -269,6 +274,8 @@ void mm_campaign_free(MmCampaign *campaign)
     g_ptr_array_unref(campaign->warnings);
     g_hash_table_unref(campaign->suppressed);
     mb_digest_free(campaign->inputs);
+    mb_dkim_signer_free(campaign->signer);
+    g_clear_pointer(&campaign->token_key, g_bytes_unref);
     g_free(campaign->constant);
     g_free(campaign->set);
     g_free(campaign->encoding);

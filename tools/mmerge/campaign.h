@@ -34,16 +34,20 @@ typedef enum {
 
 /* What preview, check and send have in common. Zero is the default; clear it when done. */
 typedef struct {
-    char *from;       /* --from: in the place of the template's From */
-    char **attach;    /* --attach */
-    char **set;       /* --set KEY=VALUE */
-    char *encoding;   /* --encoding */
-    char *delimiter;  /* --delimiter: one character, or "tab" */
-    char *key;        /* --key COLUMN */
-    char *duplicates; /* --duplicates stop|skip|send */
-    char *bad_rows;   /* --bad-rows stop|skip */
-    char **suppress;  /* --suppress FILE */
-    char *max_size;   /* --max-size SIZE */
+    char *from;         /* --from: in the place of the template's From */
+    char **attach;      /* --attach */
+    char **set;         /* --set KEY=VALUE */
+    char *encoding;     /* --encoding */
+    char *delimiter;    /* --delimiter: one character, or "tab" */
+    char *key;          /* --key COLUMN */
+    char *duplicates;   /* --duplicates stop|skip|send */
+    char *bad_rows;     /* --bad-rows stop|skip */
+    char **suppress;    /* --suppress FILE */
+    char *max_size;     /* --max-size SIZE */
+    char **dkim;        /* --dkim DOMAIN:SELECTOR:KEYFILE */
+    char **unsubscribe; /* --unsubscribe URL */
+    char *token_key;    /* --token-key FILE */
+    gboolean verp;      /* --verp */
 } MmCampaignOptions;
 
 void mm_campaign_options_clear(MmCampaignOptions *options);
@@ -85,6 +89,9 @@ const char *const *mm_campaign_warnings(const MmCampaign *campaign);
 
 /* Says them as warnings of the tool. */
 void mm_campaign_warn(const MmCampaign *campaign);
+
+/* The domains that --dkim signs for, between commas; NULL without --dkim. The caller frees it. */
+char *mm_campaign_signing_domains(const MmCampaign *campaign);
 
 /* Columns of the CSV: so many of a row's first values are the list's own. */
 size_t mm_campaign_n_columns(const MmCampaign *campaign);
@@ -135,6 +142,16 @@ void mm_rows_progress(const MmRows *rows, uint64_t *done, uint64_t *total);
 
 /* --- messages ----------------------------------------------------------------------------- */
 
+/* What receivers of mail to many look for. */
+typedef enum {
+    MM_ONE_FROM = 1 << 0,    /* From names one mailbox */
+    MM_SIGNED = 1 << 1,      /* by --dkim */
+    MM_ALIGNED = 1 << 2,     /* by a domain that From's belongs to */
+    MM_UNSUBSCRIBE = 1 << 3, /* List-Unsubscribe */
+    MM_ONE_CLICK = 1 << 4,   /* List-Unsubscribe-Post */
+    MM_PLAIN_TEXT = 1 << 5,  /* a text part */
+} MmTraits;
+
 /* Borrowed from the renderer until its next rendering, but `wire`, which the caller may ref. */
 typedef struct {
     const char *sender; /* for MAIL FROM: Return-Path of the template, else From's address */
@@ -142,9 +159,12 @@ typedef struct {
         *recipients; /* To, then Cc, then Bcc; each address once; their index is the ledger's. Those
                         suppressed are flagged: all of them when no To is left */
     size_t n_recipients;
-    const char *message_id; /* with angle brackets */
-    MbWire *wire;           /* NULL when it was only judged */
-    bool smtputf8;          /* an address is beyond ASCII: the server must offer SMTPUTF8 */
+    const char *message_id;  /* with angle brackets */
+    MbWire *wire;            /* NULL when it was only judged */
+    size_t length;           /* its octets with the signature fields; 0 when it was only judged */
+    unsigned traits;         /* MmTraits */
+    const char *from_domain; /* From's, in ASCII */
+    bool smtputf8;           /* an address is beyond ASCII: the server must offer SMTPUTF8 */
 
     MbComposePart *const *attachments;
     size_t n_attachments;
@@ -158,10 +178,11 @@ typedef struct {
     int64_t date;            /* Date, in seconds since 1970; 0: now */
     int zone_minutes;        /* Date's zone, east of Greenwich; only when `date` is given */
     const char
-        *only_to;  /* --redirect-to: the one recipient of the envelope; the header stays. Or NULL */
+        *only_to; /* --redirect-to: the one recipient of the envelope; the header stays. Or NULL */
     const char *sender; /* the envelope's, where the template has no Return-Path; NULL: From's */
-    bool eightbit; /* the relay offers 8BITMIME */
+    bool eightbit;      /* the relay offers 8BITMIME */
     bool judge;    /* only whether it can be made: no wire, unless --max-size asks for its length */
+    bool unsealed; /* the signature fields are counted, not made */
 } MmRenderOptions;
 
 /* A thread's scratch. */

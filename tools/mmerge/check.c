@@ -39,7 +39,7 @@ static void say_json(Check *check, const MmVerdict *verdict)
         mb_json_put_unsigned(&json, "duplicate_of", verdict->duplicate_of);
     if (verdict->message != NULL) {
         mb_json_put_unsigned(&json, "recipients", verdict->message->n_recipients);
-        mb_json_put_unsigned(&json, "bytes", mb_wire_length(verdict->message->wire));
+        mb_json_put_unsigned(&json, "bytes", verdict->message->length);
     }
     mb_json_end_map(&json);
     puts(check->line->str);
@@ -111,11 +111,16 @@ static int run(const MmCampaign *campaign, bool json)
     g_autoptr(GString) line = g_string_new(NULL);
     g_autoptr(MmOddities) oddities = mm_oddities_new(campaign);
     Check check = {.json = json, .line = line, .oddities = oddities};
+    static const MmRenderOptions unsealed = {.unsealed = true};
+    g_autofree char *unaligned = NULL;
     MmPreflightTotals totals;
 
-    if (!mm_preflight(campaign, NULL, take, &check, progress, &totals, &error))
+    if (!mm_preflight(campaign, &unsealed, take, &check, progress, &totals, &error))
         return mb_log_fail(error);
     g_clear_pointer(&progress, mb_progress_free);
+    unaligned = mm_preflight_unaligned(campaign, &totals);
+    if (unaligned != NULL)
+        mb_log_warning("%s", unaligned);
     if (json) {
         report_json(&check, &totals);
     } else {

@@ -61,6 +61,7 @@ static bool examine(const MmCampaign *campaign, Intake *intake, GError **error)
 {
     static const MmRenderOptions judge = {.judge = true};
     g_autoptr(MbProgress) progress = mb_progress_new("rows checked", 0);
+    g_autofree char *unaligned = NULL;
     MmPreflightTotals totals = {0};
 
     if (!mm_preflight(campaign, &judge, take_row, intake, progress, &totals, error))
@@ -72,6 +73,9 @@ static bool examine(const MmCampaign *campaign, Intake *intake, GError **error)
     if (intake->n_wrong > 0)
         mb_log_warning("%" G_GUINT64_FORMAT " rows are left out, the first: %s", intake->n_wrong,
                        intake->first_wrong);
+    unaligned = mm_preflight_unaligned(campaign, &totals);
+    if (unaligned != NULL)
+        mb_log_warning("%s", unaligned);
     if (totals.suppressed > 0)
         mb_log_note("%" G_GUINT64_FORMAT " rows are suppressed", totals.suppressed);
     return true;

@@ -142,7 +142,7 @@ static void count_file(MmOddities *oddities, const MbComposePart *part)
 
 static void look_at_message(MmOddities *oddities, uint64_t number, const MmMessage *message)
 {
-    uint64_t length = mb_wire_length(message->wire);
+    uint64_t length = message->length;
 
     take_most(&oddities->largest, number, length, 0);
     if (oddities->smallest.row == 0 || length < oddities->smallest.value)

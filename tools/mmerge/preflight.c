@@ -60,6 +60,29 @@ static size_t count_left(const MmMessage *message)
     return n;
 }
 
+static void note_alignment(MmPreflightTotals *totals, const MmRow *row, const MmMessage *message)
+{
+    if ((message->traits & (MM_SIGNED | MM_ALIGNED)) != MM_SIGNED)
+        return;
+    if (totals->unaligned++ > 0)
+        return;
+    totals->unaligned_row = row->number;
+    g_strlcpy(totals->unaligned_from, message->from_domain, sizeof totals->unaligned_from);
+}
+
+char *mm_preflight_unaligned(const MmCampaign *campaign, const MmPreflightTotals *totals)
+{
+    g_autofree char *domains = NULL;
+
+    if (totals->unaligned == 0)
+        return NULL;
+    domains = mm_campaign_signing_domains(campaign);
+    return g_strdup_printf(
+        "--dkim signs for %s, From is at %s (row %" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT
+        " in all): receivers that go by DMARC take such mail for unsigned",
+        domains, totals->unaligned_from, totals->unaligned_row, totals->unaligned);
+}
+
 static bool judge(Preflight *preflight, MmRenderer *renderer, const MmRow *row,
                   const MmRenderOptions *options, MmVerdict *verdict, MmMessage *message,
                   char **why, GError **error)
@@ -89,7 +112,8 @@ static bool judge(Preflight *preflight, MmRenderer *renderer, const MmRow *row,
     }
     totals->good++;
     totals->recipients += left;
-    totals->bytes += message->wire != NULL ? mb_wire_length(message->wire) : 0;
+    totals->bytes += message->length;
+    note_alignment(totals, row, message);
     return true;
 }
 

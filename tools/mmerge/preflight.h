@@ -28,8 +28,14 @@ typedef struct {
     uint64_t suppressed; /* rows with no recipient left */
     uint64_t recipients; /* of the good ones, those suppressed not counted */
     uint64_t bytes;      /* of the good ones; 0 when they were only judged */
-    bool stop;           /* something is wrong that --bad-rows and --duplicates do not skip */
+    uint64_t unaligned;  /* of the good ones: signed, and not by a domain that From's belongs to */
+    uint64_t unaligned_row;   /* the first of them */
+    char unaligned_from[256]; /* and its From's domain */
+    bool stop;                /* something is wrong that --bad-rows and --duplicates do not skip */
 } MmPreflightTotals;
+
+/* A line for people about those not aligned, or NULL. The caller frees it. */
+char *mm_preflight_unaligned(const MmCampaign *campaign, const MmPreflightTotals *totals);
 
 /* Goes through the list. `each` (may be NULL) takes every row's verdict, in the CSV's order; what
  * it points to is borrowed for the call; returns false with an error to give up. `progress` may be

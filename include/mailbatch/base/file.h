@@ -12,6 +12,12 @@ G_BEGIN_DECLS
  * special. */
 GBytes *mb_file_read(const char *path, guint64 max_length, GError **error);
 
+/* Reads a small file that holds a secret into `buffer`, which the caller wipes; less than `size`
+ * octets. Refused, with MB_ERROR_CONFIG: one that its group or others may read, or a larger one;
+ * `what` says what it is, as in "a private key". */
+bool mb_file_read_secret(const char *path, const char *what, char *buffer, gsize size,
+                         gsize *length, GError **error);
+
 /* Writes `path` by way of a temporary file beside it: written, fsynced, renamed, folder fsynced.
  * After an error `path` is what it was, unless only the folder could not be synced: then it is the
  * new file, and a power cut may undo that. `mode` is that of the new file, as in 0600. */

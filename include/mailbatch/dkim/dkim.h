@@ -51,9 +51,10 @@ unsigned mb_dkim_signer_rsa_bits(const MbDkimSigner *signer, size_t index);
 /* The TXT record that receivers look for at SELECTOR._domainkey.DOMAIN. The caller frees it. */
 char *mb_dkim_signer_record(const MbDkimSigner *signer, size_t index);
 
-/* Whether mail from `from_domain` (ASCII) is aligned with d=`domain`: the same, or a subdomain of
- * it. DMARC's relaxed alignment (RFC 7489, 3.1.1) also lets siblings below one registered domain
- * pass, which takes a list of such domains to know. */
+/* Whether mail from `from_domain` (ASCII) is aligned with d=`domain`: the same, or one a subdomain
+ * of the other, as DMARC's relaxed alignment has it (RFC 7489, 3.1.1). That also lets siblings
+ * below one registered domain pass, which takes a list of such domains to know: here they are not.
+ */
 bool mb_dkim_aligned(const char *domain, const char *from_domain);
 
 /* --- the body's hash ---------------------------------------------------------------------- */
@@ -81,6 +82,10 @@ bool mb_dkim_sign(const MbDkimSigner *signer, const char *header, size_t header_
                   const uint8_t body_hash[MB_SHA256_LENGTH], int64_t unix_seconds, GString *out,
                   GError **error);
 
+/* How many octets mb_dkim_sign() would append to `out`; nothing is signed. */
+bool mb_dkim_measure(const MbDkimSigner *signer, const char *header, size_t header_length,
+                     int64_t unix_seconds, size_t *length, GError **error);
+
 /* --- whole messages ----------------------------------------------------------------------- */
 
 /* Signs message after message, and remembers the body it saw last: a campaign whose bodies are all
@@ -94,6 +99,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbDkimSealer, mb_dkim_sealer_free)
 /* The message with its signature fields in front: a new wire that shares the message's segments.
  * NULL with an error as mb_dkim_sign(). */
 MbWire *mb_dkim_seal(MbDkimSealer *sealer, MbWire *message, int64_t unix_seconds, GError **error);
+
+/* By how many octets mb_dkim_seal() would make the message longer; nothing is signed. */
+bool mb_dkim_seal_length(MbDkimSealer *sealer, const MbWire *message, int64_t unix_seconds,
+                         size_t *length, GError **error);
 
 /* How many bodies were hashed so far. */
 uint64_t mb_dkim_sealer_hashed(const MbDkimSealer *sealer);

@@ -43,6 +43,9 @@ typedef enum {
      * comma of the template from a comma in a name; a value that holds one of these fails to
      * render. */
     MB_TEMPLATE_MARKED,
+    /* As `url` does, once; with |safe what is a URL's stays, and the rest is %-encoded: no value
+     * ends the URL that it stands in. */
+    MB_TEMPLATE_URL,
 } MbTemplateMode;
 
 #define MB_TEMPLATE_VALUE_BEGIN '\002'
