@@ -166,12 +166,13 @@ MbAccount *mb_account_file_account(const MbAccountFile *file, const char *name, 
                                    GError **error)
 {
     g_autoptr(MbAccount) account = mb_account_new(service);
-    g_autofree char *visible = mb_account_file_shown(name != NULL ? name : "default");
     Source source = {file, mb_account_file_entry(file, name)};
+    g_autofree char *visible = mb_account_file_shown(source.entry != NULL ? source.entry->name
+                                                     : name != NULL       ? name
+                                                                          : "default");
 
-    if (source.entry == NULL) {
+    if (source.entry == NULL)
         return no_account(file, visible, error);
-    }
     if (!read_text(&source, "host", &account->host, error) ||
         !read_login(&source, account, error) || !read_tls(&source, account, error) ||
         !read_timeout(&source, account, error) || !read_trust(&source, account, error))

@@ -413,6 +413,13 @@ const char *const *mb_account_file_names(const MbAccountFile *file)
     return (const char *const *)file->names->pdata;
 }
 
+const char *mb_account_file_name(const MbAccountFile *file, const char *name)
+{
+    const MbAccountEntry *entry = mb_account_file_entry(file, name);
+
+    return entry != NULL ? entry->name : NULL;
+}
+
 const GPtrArray *mb_account_file_notes(const MbAccountFile *file)
 {
     return file->notes;

@@ -23,61 +23,47 @@ static bool by_url(MmSendOptions *options, GError **error)
 
 /* --- the accounts file -------------------------------------------------------------------- */
 
-typedef struct {
-    const MmSendOptions *options;
-    MbAccountFile *file;
-} Source;
-
 /* An option as it stands; NULL where it is not said, or holds patterns (msmtp's %H, or the * of
  * addresses that are allowed), which are not expanded. */
-static char *plain_option(const Source *source, const char *option, const char *patterns)
+static char *plain_option(const MbAccountFile *file, const char *name, const char *option,
+                          const char *patterns)
 {
-    const char *name = source->options->account_name;
-    const char *value = mb_account_file_option(source->file, name, option);
-    g_autofree char *shown = NULL;
+    const char *value = mb_account_file_option(file, name, option);
+    g_autofree char *shown = NULL, *of = NULL;
 
     if (value == NULL || *value == '\0')
         return NULL;
     if (strpbrk(value, patterns) == NULL)
         return g_strdup(value);
     shown = mb_text_printable(value, strlen(value));
-    mb_log_warning("account %s: %s %s: a pattern, ignored", name != NULL ? name : "default", option,
-                   shown);
+    of = mb_text_printable(name, strlen(name));
+    mb_log_warning("account %s: %s %s: a pattern, ignored", of, option, shown);
     return NULL;
 }
 
-static bool bad_option(const Source *source, const char *option, GError *wrong, GError **error)
+static bool read_envelope(MmSendOptions *options, const MbAccountFile *file, GError **error)
 {
-    const char *name = source->options->account_name;
+    const char *name = mb_account_file_name(file, options->account_name);
+    g_autofree char *shown = mb_text_printable(name, strlen(name));
+    g_autoptr(GError) wrong = NULL;
 
-    g_set_error(error, MB_BASE_ERROR, MB_ERROR_CONFIG, "account %s: %s: %s",
-                name != NULL ? name : "default", option, wrong->message);
-    g_error_free(wrong);
+    options->sender = plain_option(file, name, "from", "*%");
+    options->domain = plain_option(file, name, "domain", "%");
+    if ((options->sender == NULL || mb_smtp_address_check(options->sender, &wrong)) &&
+        (options->domain == NULL || mb_smtp_client_name_check(options->domain, &wrong)))
+        return true;
+    g_set_error(error, MB_BASE_ERROR, MB_ERROR_CONFIG, "account %s: %s", shown, wrong->message);
     return false;
 }
 
-static bool read_envelope(MmSendOptions *options, const Source *source, GError **error)
+static bool read_account(MmSendOptions *options, const MbAccountFile *file, GError **error)
 {
-    GError *wrong = NULL;
-
-    options->sender = plain_option(source, "from", "*%");
-    options->domain = plain_option(source, "domain", "%");
-    if (options->sender != NULL && !mb_smtp_address_check(options->sender, &wrong))
-        return bad_option(source, "from", wrong, error);
-    if (options->domain != NULL && !mb_smtp_client_name_check(options->domain, &wrong))
-        return bad_option(source, "domain", wrong, error);
-    return true;
-}
-
-static bool read_account(MmSendOptions *options, const Source *source, GError **error)
-{
-    const GPtrArray *notes = mb_account_file_notes(source->file);
+    const GPtrArray *notes = mb_account_file_notes(file);
 
     for (guint i = 0; i < notes->len; i++)
         mb_log_warning("%s", (const char *)notes->pdata[i]);
-    options->account =
-        mb_account_file_account(source->file, options->account_name, MB_SERVICE_SMTP, error);
-    return options->account != NULL && read_envelope(options, source, error);
+    options->account = mb_account_file_account(file, options->account_name, MB_SERVICE_SMTP, error);
+    return options->account != NULL && read_envelope(options, file, error);
 }
 
 static bool by_account(MmSendOptions *options, GError **error)
@@ -86,15 +72,13 @@ static bool by_account(MmSendOptions *options, GError **error)
     const char *config = g_get_user_config_dir();
     g_autofree char *own = mb_account_file_find(MB_SERVICE_SMTP, home, config);
     g_autoptr(MbAccountFile) file = NULL;
-    Source source = {.options = options};
 
     if (options->account_name == NULL && options->accounts_file == NULL && own == NULL)
         return usage(error, "no server: say --server smtp://[user@]host or smtps://[user@]host, "
                             "or --account NAME for one of ~/.config/mailbatch/accounts or "
                             "~/.msmtprc");
     file = mb_account_file_open(options->accounts_file, MB_SERVICE_SMTP, home, config, error);
-    source.file = file;
-    return file != NULL && read_account(options, &source, error);
+    return file != NULL && read_account(options, file, error);
 }
 
 /* --- both --------------------------------------------------------------------------------- */

@@ -48,12 +48,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbAccountFile, mb_account_file_free)
 /* The accounts in the order of the file, NULL-ended; borrowed. */
 const char *const *mb_account_file_names(const MbAccountFile *file);
 
+/* The account that `name` stands for, NULL meaning "default" or the only one there is; NULL: there
+ * is none. Borrowed. */
+const char *mb_account_file_name(const MbAccountFile *file, const char *name);
+
 /* What was ignored, for the user: a line each (char *), `path: line N: option: …`: options that no
  * one knows, and those that would change what happens if they were obeyed (proxy_host,
  * tls_crl_file …). Borrowed. */
 const GPtrArray *mb_account_file_notes(const MbAccountFile *file);
 
-/* What account `name` (NULL: "default", or the only one there is) says of an option, as it stands,
+/* What account `name` (NULL as above) says of an option, as it stands,
  * "" for an option without an argument; NULL: nothing, or no such account. Borrowed. */
 const char *mb_account_file_option(const MbAccountFile *file, const char *name, const char *option);
 
