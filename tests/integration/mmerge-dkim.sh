@@ -116,7 +116,7 @@ through()
         "$template" rows.csv
     expect_equal "contents by" "$command" "$(grep -Eo '[-~]> (DATA|BDAT)' said | sed 's/.* //' | sort -u)"
     grep -q 'BODY=8BITMIME' said || fail "nothing went as 8BITMIME"
-    grep 'MAIL FROM' said | grep -qv 'BODY=8BITMIME' || fail "all went as 8BITMIME"
+    [ "$(grep 'MAIL FROM' said | grep -cv 'BODY=8BITMIME')" != 0 ] || fail "all went as 8BITMIME"
     wait_for all_arrived
     "$MB_PYTHON" "$verify" rsa.der ed25519.der "$rows" "$MAIL_DIR" >verified ||
         fail "not all verify: $(tail -3 verified)"

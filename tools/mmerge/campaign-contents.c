@@ -14,6 +14,14 @@ typedef enum {
     BODY_MARKDOWN,
 } BodyType;
 
+bool campaign_is_blank(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!g_ascii_isspace(text[i]))
+            return false;
+    return true;
+}
+
 /* Copies HTML, with the images it has on disk replaced by their Content-ID; those whose path holds
  * a placeholder stay for the rows. */
 static bool take_images(MmCampaign *campaign, Body *body, const char *html, size_t length,
@@ -62,6 +70,7 @@ static bool prepare_body(MmCampaign *campaign, Body *body, const char *type, GEr
     if (!campaign_render_constant(campaign, body->source, rendered, error))
         return false;
     body->part = mb_compose_part_text(type, rendered->str, rendered->len, false, error);
+    body->blank = campaign_is_blank(rendered->str, rendered->len);
     if (body->part == NULL)
         g_prefix_error(error, "%s: ", body->path);
     return body->part != NULL;
@@ -183,14 +192,6 @@ static bool find_type(const MmCampaign *campaign, const MmField *field, BodyType
                                  error);
 }
 
-static bool is_blank_text(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if (!g_ascii_isspace(text[i]))
-            return false;
-    return true;
-}
-
 /* A text for an HTML that no row changes. */
 static bool derive_text(MmCampaign *campaign, GError **error)
 {
@@ -201,6 +202,7 @@ static bool derive_text(MmCampaign *campaign, GError **error)
     if (!campaign_render_constant(campaign, campaign->html.source, html, error))
         return false;
     mb_compose_html_to_text(html->str, html->len, text);
+    campaign->plain.blank = campaign_is_blank(text->str, text->len);
     campaign->plain.part = mb_compose_part_text("text/plain", text->str, text->len, false, error);
     return campaign->plain.part != NULL;
 }
@@ -208,7 +210,7 @@ static bool derive_text(MmCampaign *campaign, GError **error)
 static bool take_bodies(MmCampaign *campaign, const MmLetter *letter, GError **error)
 {
     const MmField *html = find_raw(letter, "Html"), *text = find_raw(letter, "Text");
-    bool blank = is_blank_text(letter->body, letter->body_length);
+    bool blank = campaign_is_blank(letter->body, letter->body_length);
     BodyType type;
 
     if (!find_type(campaign, find_raw(letter, "Content-Type"), &type, error))

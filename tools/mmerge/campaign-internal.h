@@ -55,6 +55,7 @@ typedef struct {
     bool exists;
     MbTemplate *source;
     MbComposePart *part; /* built once, when no row changes it */
+    bool blank;          /* that one holds no text */
     char *folder;        /* what its images are relative to */
     char *path;
     bool row_images;   /* an image's path holds a placeholder */
@@ -163,6 +164,8 @@ bool campaign_refuse_field(const MmCampaign *campaign, const MmField *field, con
                            GError **error);
 
 /* --- campaign-contents.c ------------------------------------------------------------------ */
+
+bool campaign_is_blank(const char *text, size_t length);
 
 /* Compiles the bodies that the letter has or names. */
 bool campaign_compile_bodies(MmCampaign *campaign, const MmLetter *letter, GError **error);

@@ -388,8 +388,13 @@ static bool address(Rendering *rendering, GError **error)
 static unsigned traits_of(const Rendering *rendering)
 {
     const MmCampaign *campaign = rendering->campaign;
-    unsigned traits = rendering->traits | MM_PLAIN_TEXT; /* there always is one */
+    const GString *text = rendering->renderer->plain;
+    unsigned traits = rendering->traits;
+    bool blank = campaign->plain.part != NULL ? campaign->plain.blank
+                                              : campaign_is_blank(text->str, text->len);
 
+    if (!campaign->html.exists || !blank)
+        traits |= MM_PLAIN_TEXT;
     if (campaign->signer != NULL)
         traits |= MM_SIGNED;
     if (campaign->signer != NULL &&

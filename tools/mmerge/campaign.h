@@ -149,7 +149,7 @@ typedef enum {
     MM_ALIGNED = 1 << 2,     /* by a domain that From's belongs to */
     MM_UNSUBSCRIBE = 1 << 3, /* List-Unsubscribe */
     MM_ONE_CLICK = 1 << 4,   /* List-Unsubscribe-Post */
-    MM_PLAIN_TEXT = 1 << 5,  /* a text part */
+    MM_PLAIN_TEXT = 1 << 5,  /* some text, where there is HTML */
 } MmTraits;
 
 /* Borrowed from the renderer until its next rendering, but `wire`, which the caller may ref. */

@@ -1,6 +1,7 @@
 /*
  * mmerge check: the whole list rendered and looked at, without a network.
  */
+#include "advice.h"
 #include "commands.h"
 #include "oddities.h"
 #include "preflight.h"
@@ -18,6 +19,7 @@ typedef struct {
     bool json;
     GString *line;
     MmOddities *oddities;
+    MmAdvice advice;
 } Check;
 
 static void say_json(Check *check, const MmVerdict *verdict)
@@ -61,6 +63,7 @@ static bool take(const MmVerdict *verdict, void *user, GError **error)
     else if (verdict->invalid != NULL)
         mb_log_error("%s", verdict->invalid);
     mm_oddities_add(check->oddities, verdict);
+    mm_advice_add(&check->advice, verdict);
     return !ferror(stdout) || say_full(error);
 }
 
@@ -99,6 +102,7 @@ static void report_json(Check *check, const MmPreflightTotals *totals)
     mb_json_put_unsigned(&json, "recipients", totals->recipients);
     mb_json_put_unsigned(&json, "bytes", totals->bytes);
     mm_oddities_put_json(check->oddities, &json);
+    mm_advice_put_json(&check->advice, &json);
     mb_json_put_bool(&json, "stop", totals->stop);
     mb_json_end_map(&json);
     puts(check->line->str);
@@ -126,6 +130,7 @@ static int run(const MmCampaign *campaign, bool json)
     } else {
         report_totals(&totals);
         mm_oddities_print(oddities);
+        mm_advice_print(&check.advice);
     }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         mb_log_error("standard output: cannot be written");
