@@ -1,6 +1,7 @@
 #include "preflight.h"
 
 #include "ledger-seen.h"
+#include "rehearsal.h"
 
 #include <mailbatch/base/text.h>
 #include <string.h>
@@ -83,18 +84,17 @@ char *mm_preflight_unaligned(const MmCampaign *campaign, const MmPreflightTotals
         domains, totals->unaligned_from, totals->unaligned_row, totals->unaligned);
 }
 
-static bool judge(Preflight *preflight, MmRenderer *renderer, const MmRow *row,
-                  const MmRenderOptions *options, MmVerdict *verdict, MmMessage *message,
+static bool judge(Preflight *preflight, const MmRehearsed *rehearsed, MmVerdict *verdict,
                   char **why, GError **error)
 {
     MmPreflightTotals *totals = preflight->totals;
-    g_autoptr(GError) problem = NULL;
+    const MmMessage *message = &rehearsed->message;
     size_t left;
 
-    *verdict = (MmVerdict){.row = row};
+    *verdict = (MmVerdict){.row = rehearsed->row};
     totals->rows++;
-    if (!mm_render(renderer, row, options, message, &problem)) {
-        *why = g_strdup(problem->message);
+    if (rehearsed->problem != NULL) {
+        *why = g_strdup(rehearsed->problem);
         totals->bad++;
     } else {
         verdict->message = message;
@@ -113,7 +113,7 @@ static bool judge(Preflight *preflight, MmRenderer *renderer, const MmRow *row,
     totals->good++;
     totals->recipients += left;
     totals->bytes += message->length;
-    note_alignment(totals, row, message);
+    note_alignment(totals, rehearsed->row, message);
     return true;
 }
 
@@ -125,14 +125,14 @@ static bool decide_stop(const MmCampaign *campaign, const MmPreflightTotals *tot
 
 /* How many rows there are is not known before the end: what the first 256, 512, 1024 … take up of
  * the file tells. */
-static void show_progress(MbProgress *progress, const MmRows *rows, uint64_t n)
+static void show_progress(MbProgress *progress, const MmRehearsal *rehearsal, uint64_t n)
 {
     uint64_t done, total;
 
     if (progress == NULL)
         return;
     if (n >= 256 && (n & (n - 1)) == 0) {
-        mm_rows_progress(rows, &done, &total);
+        mm_rehearsal_progress(rehearsal, &done, &total);
         mb_progress_set_total(progress,
                               MAX(n, (uint64_t)((double)n * (double)total / (double)MAX(done, 1))));
     }
@@ -143,24 +143,22 @@ static bool go_through(Preflight *preflight, const MmRenderOptions *options,
                        bool (*each)(const MmVerdict *verdict, void *user, GError **error),
                        void *user, MbProgress *progress, GError **error)
 {
-    g_autoptr(MmRows) rows = mm_rows_open(preflight->campaign, error);
-    g_autoptr(MmRenderer) renderer = mm_renderer_new(preflight->campaign);
+    g_autoptr(MmRehearsal) rehearsal = mm_rehearsal_new(preflight->campaign, options, error);
+    const MmRehearsed *rehearsed;
     MbNext next = MB_FAILED;
-    MmRow *taken;
 
-    while (rows != NULL && (next = mm_rows_next(rows, &taken, error)) == MB_NEXT) {
-        g_autoptr(MmRow) row = taken;
+    while (rehearsal != NULL &&
+           (next = mm_rehearsal_next(rehearsal, &rehearsed, error)) == MB_NEXT) {
         g_autofree char *why = NULL;
-        MmMessage message;
         MmVerdict verdict;
 
-        if (!judge(preflight, renderer, row, options, &verdict, &message, &why, error) ||
+        if (!judge(preflight, rehearsed, &verdict, &why, error) ||
             (each != NULL && !each(&verdict, user, error)))
             return false;
-        show_progress(progress, rows, preflight->totals->rows);
+        show_progress(progress, rehearsal, preflight->totals->rows);
     }
     if (next == MB_END)
-        preflight->totals->blank_rows = mm_rows_blank(rows);
+        preflight->totals->blank_rows = mm_rehearsal_blank(rehearsal);
     return next == MB_END;
 }
 
