@@ -90,7 +90,7 @@ RC
     cp "$CA_FILE" "$HOME/ca.pem"
     fingerprint=$(openssl x509 -in "$T/servers/cert.pem" -noout -fingerprint -sha256 | sed 's/.*=//')
 
-    case_begin "~/.msmtprc: the default account, without another word"
+    case_begin "the default account of ~/.msmtprc, without another word"
     send 0
     expect_equal "warnings" "" "$(grep -v '^mmerge: sent' err | grep warning || true)"
     expect_line " ~> AUTH SCRAM-SHA-256" said
@@ -136,7 +136,7 @@ RC
     send 0 --account direct --tls-trust "$HOME/other.pem"
     cp "$HOME/other.pem" "$HOME/ca.pem"
 
-    case_begin "~/.netrc has the password where nothing else has"
+    case_begin "the password is in ~/.netrc where it is nowhere else"
     send 78 --account quiet
     expect_line "or write it into ~/.netrc" err
     expect_one_line err
@@ -193,7 +193,7 @@ auth cram-md5
 
 account default : mailbox
 RC
-    case_begin "~/.mpoprc: STLS and SCRAM-SHA-256"
+    case_begin "mpop: STLS and SCRAM-SHA-256 by ~/.mpoprc"
     expect_exit 0 timeout 60 "$popdump" fetch --account default --account second "$T/boxes"
     expect_line "default: 2 new messages archived" out
     expect_line "second: 1 new message archived" out
