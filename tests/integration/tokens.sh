@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # XOAUTH2 and OAUTHBEARER: a token from passwordeval is taken; one that is refused has its challenge
 # answered, is asked for once more, and not in a loop; a run lasts longer than its tokens; a token of
-# more than 12 KB works. mmerge and popdump alike, against mailsink.
+# more than 12 KB works. mmerge and popdump alike, against mailsink, and Postfix and Dovecot.
 . "$(dirname "$0")/../support/lib.sh"
+. "$MB_SOURCE/tests/support/servers.sh"
 
 mmerge=$MB_BIN/mmerge
 popdump=$MB_BIN/popdump
@@ -194,3 +195,69 @@ rm -f asked
 fetches 0 --window 1
 expect_line "6 new messages archived" out
 expect_equal "asked" 2 "$(asked)"
+stop_background "$SINK_PID"
+
+# --- Postfix and Dovecot, which ask a server of the provider's what a token is worth ---------------
+
+cat >introspect.py <<'PYTHON'
+import http.server, json, sys, urllib.parse
+
+class Provider(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        good = urllib.parse.parse_qs(body).get("token") == ["fresh"]
+        answer = json.dumps({"active": good, "username": "u1"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Provider).serve_forever()
+PYTHON
+
+if need_servers "tokens with Postfix and Dovecot"; then
+    free_port provider
+    start_background "$T/provider.log" "$MB_PYTHON" introspect.py "$provider"
+    printf 'introspection_url = http://127.0.0.1:%s/\nintrospection_mode = post\n' "$provider" >oauth.conf
+    printf 'username_attribute = username\nactive_attribute = active\nactive_value = true\n' >>oauth.conf
+    mkdir -p servers
+    cp oauth.conf servers/oauth.conf
+    # The second block: a refusal costs the next login seconds otherwise.
+    DOVECOT_MORE="auth_mechanisms = plain oauthbearer xoauth2
+passdb {
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = $T/servers/oauth.conf
+}
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}"
+    start_postfix_dovecot "$T/servers"
+    SINK_SMTP=$SUBMISSION_PORT
+    SINK_POP3=$POP3_PORT
+    printf 'Subject: a\n\none\n' >mail
+    seed_mail u1 mail
+    for mechanism in XOAUTH2 OAUTHBEARER; do
+        case_begin "Postfix and Dovecot, $mechanism: stale, then fresh"
+        tokens stale fresh
+        sends 0
+        expect_line "<~* 535 " said
+        expect_line "<~  235 " said
+        expect_equal "asked" 2 "$(asked)"
+        tokens stale fresh
+        fetches 0
+        expect_equal "asked" 2 "$(asked)"
+        case_begin "Postfix and Dovecot, $mechanism: refused"
+        tokens stale
+        sends 77
+        expect_line 'the token: {"status":' err
+        expect_equal "asked" 2 "$(asked)"
+        tokens stale
+        fetches 77
+        expect_line 'the token: {"status":' err
+        statement M-33
+    done
+fi

@@ -6,6 +6,7 @@
 #                              with STLS, POP3S; about a second
 #   start_dovecot_only DIR     POP3 and POP3S over Maildirs that the test fills
 #
+#   DOVECOT_MORE is added to Dovecot's configuration, and comes before what stands there.
 #   They set SUBMISSION_PORT, SMTPS_PORT, SMTP_PORT, POP3_PORT, POP3S_PORT, CA_FILE and MAIL_DIR.
 #   Every user name is known and has the password "pw"; user X has the box MAIL_DIR/X/Maildir.
 #   Nothing is relayed. Their words are in DIR/postfix/log and DIR/dovecot/log.
@@ -145,6 +146,7 @@ service pop3-login {
 service anvil {
   chroot =
 }
+${DOVECOT_MORE:-}
 CONF
 }
 
