@@ -151,7 +151,8 @@ bad_day "an end after CR" retr-end-after-cr 75 1 "in the middle of message 2"
 bad_day "an end after CRLF . CR" retr-end-after-dot 75 1 "in the middle of message 2"
 bad_day "no reply at all" retr-no-reply 76 1 "HTTP/1.1 200 fine"
 bad_day "a status line of 100 KiB" retr-long-status 0 3 ""
-bad_day "a forged reply" retr-forged 76 2 "not a POP3 reply" --window 1
+bad_day "a forged reply" retr-forged 10 2 "message 2 (id2): left on the server: a line of one dot"
+bad_day "a forged reply, one by one" retr-forged 10 2 "message 2 (id2): left on the server" --window 1
 bad_day "an empty message" retr-empty 0 3 ""
 bad_day "bytes of all kinds" retr-odd 0 3 ""
 bad_day "an endless message with a limit" retr-endless 76 0 "has no end" --max-message 1M

@@ -57,6 +57,34 @@ expect_equal "double members" "" "$("$popdump" list --json "$T/archive" |
     sed 's/.*"uidl":"\([^"]*\)".*/\1/' | sort | uniq -d)"
 stop_box
 
+# ---- a server that does not stuff ----
+
+# All of one size: shifted by one, each would pass for the next, and the last one be deleted unread.
+case_begin "a forged reply in a message shifts no other, and with --delete loses none"
+begin_box '{"count": 20, "same": true, "forge": [5]}'
+fetch 10 --delete
+expect_line "19 new messages archived" "$T/out"
+expect_line "message 5 (id5): left on the server: a line of one dot in it" "$T/err"
+fetch 10 --delete
+expect_line "nothing new, 1 left on the server" "$T/out"
+archived 19
+for number in {1..20}; do
+    [ "$number" = 5 ] || expect_line "mail $(printf %04d "$number")" <(
+        "$popdump" list --json "$T/archive" | grep "\"uidl\":\"id$number\"")
+done
+expect_equal "DELEs" 19 "$(said DELE)"
+stop_box
+
+case_begin "sizes that LIST states too large cost a session, and no message"
+begin_box '{"count": 30, "larger": [3, 4, 9]}'
+fetch 0
+expect_line "30 new messages archived" "$T/out"
+expect_line "message 3 came with" "$T/err"
+archived 30
+expect_equal "logins" 2 "$(said PASS)"
+expect_equal "STATs" 3 "$(said STAT)"
+stop_box
+
 case_begin "the tries that bring nothing are bounded, and --retry says how many"
 begin_box '{"cut": 1}'
 fetch 75 --retry 3

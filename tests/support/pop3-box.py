@@ -19,6 +19,8 @@ clients say to stdout. CONTROL-FILE is read at each connection: JSON, with any o
     top false       no TOP
     pause S         seconds before each RETR is answered
     larger [N …]    LIST says one octet more for these
+    same true       all are of the same size
+    forge [N …]     these have a line of one dot, that is sent as it is, and a forged reply behind it
 
 A user's mailbox is the user's own: what is deleted stays so for that user.
 """
@@ -38,10 +40,14 @@ DELETED = collections.defaultdict(set)
 SHOWN = collections.defaultdict(set)
 
 
-def message(number, altered):
+def message(number, wish):
+    altered = number in wish.get("alter", [])
     head = "Subject: mail %04d\r\nFrom: Sender %d <s%d@example.org>\r\nX-Mark: %s\r\n" % (
         number, number % 7, number % 7, "b" if altered else "a")
-    return (head + "\r\n" + "line %d\r\n" % number * (number % 13 + 1)).encode()
+    body = "line %04d\r\n" % number * 5 if wish.get("same") else "line %d\r\n" % number * (number % 13 + 1)
+    if number in wish.get("forge", []):
+        body = body[:11] + ".\r\n+OK\r\nSubject: forged\r\n\r\n" + body[11:]
+    return (head + "\r\n" + body).encode()
 
 
 class Session(socketserver.StreamRequestHandler):
@@ -63,8 +69,7 @@ class Session(socketserver.StreamRequestHandler):
         self.numbers = numbers[:wish.get("part", len(numbers))]
 
     def content(self, place):
-        number = self.numbers[place - 1]
-        return message(number, number in self.wish.get("alter", []))
+        return message(self.numbers[place - 1], self.wish)
 
     def counted(self, verb):
         with LOCK:
@@ -116,6 +121,9 @@ class Session(socketserver.StreamRequestHandler):
             self.say_lines(["%d %d" % (i + 1, len(self.content(i + 1)) +
                                        (n in self.wish.get("larger", [])))
                             for i, n in enumerate(self.numbers)])
+        elif verb == "STAT":
+            self.say("+OK %d %d" % (len(self.numbers),
+                                    sum(len(self.content(i + 1)) for i in range(len(self.numbers)))))
         elif verb == "UIDL":
             self.say_lines(["%d %s%d" % (i + 1, self.wish.get("ids", "id"), n)
                             for i, n in enumerate(self.numbers)])

@@ -64,7 +64,7 @@ static bool make_session(PdRun *run, const char *password, GError **error)
         .user = account->user,
         .password = password,
         .mechanism = account->auth,
-        .window = (guint)run->options->window,
+        .window = run->one_by_one ? 1 : (guint)run->options->window,
         .trace = pd_transcript_add,
         .trace_user = &run->transcript,
     };
@@ -150,6 +150,7 @@ void pd_run_disconnect(PdRun *run)
     run->want_tls = run->ready = run->closed = run->quit_done = run->journaled = run->uidl_refused =
         false;
     run->listed = false;
+    run->doubt.open = false;
     run->asked = run->answered = 0;
     run->cut_at = 0;
     run->fetched = run->fetched_bytes = run->committed = run->committed_bytes = 0;

@@ -6,7 +6,7 @@
 
 #define ENDLESS_SLACK (G_GUINT64_CONSTANT(64) << 20) /* octets beyond limit and LIST's size */
 
-static PdItem *item_at_hand(const PdRun *run)
+PdItem *pd_run_item(const PdRun *run)
 {
     return pd_plan_item(run->plan, run->answered);
 }
@@ -47,7 +47,7 @@ static bool begin_message(PdRun *run, GError **error)
 /* Over the limit: LIST's size was wrong. The rest is read and thrown away, but not for ever. */
 static bool drop_message(PdRun *run, uint64_t received, GError **error)
 {
-    const PdItem *item = item_at_hand(run);
+    const PdItem *item = pd_run_item(run);
     uint64_t most;
 
     if (!run->message_dropped) {
@@ -78,36 +78,45 @@ static bool append(PdRun *run, const MbPop3Event *event, GError **error)
     return pd_archive_append(run->archive, event->bytes, event->length, error);
 }
 
-static bool end_message(PdRun *run, const MbPop3Event *event, GError **error)
+bool pd_run_keep(PdRun *run, uint64_t size, unsigned oddities, GError **error)
 {
-    PdItem *item = item_at_hand(run);
+    PdItem *item = pd_run_item(run);
     PdMessage message = {
         .uidl = item->uidl,
         .uidl_repeated = item->repeated,
         .has_server_size = item->has_size,
         .server_size = item->size,
-        .oddities = event->oddities,
+        .oddities = oddities,
     };
     uint64_t sequence;
+
+    if (!pd_archive_end_message(run->archive, &message, &sequence, error))
+        return false;
+    run->message_open = false;
+    run->fetched++;
+    run->fetched_bytes += size;
+    pd_report_archived(&run->report, item, sequence, size, oddities);
+    if (item->uidl == NULL)
+        run->summary->without_uidl++;
+    else
+        g_hash_table_add(run->fresh, g_strdup(item->uidl));
+    next_message(run);
+    pd_tally_count(run->options->tally, size);
+    return pd_run_commit(run, false, error);
+}
+
+static bool end_message(PdRun *run, const MbPop3Event *event, GError **error)
+{
+    const PdItem *item = pd_run_item(run);
 
     if (run->message_dropped) {
         pd_run_leave(run, item, "too-large", "larger than --max-message, whatever LIST says");
         next_message(run);
         return true;
     }
-    if (!pd_archive_end_message(run->archive, &message, &sequence, error))
-        return false;
-    run->message_open = false;
-    run->fetched++;
-    run->fetched_bytes += event->size;
-    pd_report_archived(&run->report, item, sequence, event->size, event->oddities);
-    if (item->uidl == NULL)
-        run->summary->without_uidl++;
-    else
-        g_hash_table_add(run->fresh, g_strdup(item->uidl));
-    next_message(run);
-    pd_tally_count(run->options->tally, event->size);
-    return pd_run_commit(run, false, error);
+    if (pd_sync_doubts(item, event->size))
+        return pd_sync_ask(run, event, error);
+    return pd_run_keep(run, event->size, event->oddities, error);
 }
 
 static void refused(PdRun *run, const MbPop3Event *event)
@@ -116,7 +125,7 @@ static void refused(PdRun *run, const MbPop3Event *event)
 
     switch (event->stage) {
     case MB_POP3_STAGE_RETR:
-        pd_run_leave(run, item_at_hand(run), "refused", event->text);
+        pd_run_leave(run, pd_run_item(run), "refused", event->text);
         next_message(run);
         break;
     case MB_POP3_STAGE_UIDL: run->uidl_refused = true; break;
@@ -137,10 +146,22 @@ static bool is_of_message(const MbPop3Event *event)
     return event->stage == MB_POP3_STAGE_RETR || event->stage == MB_POP3_STAGE_TOP;
 }
 
+static void note_end(PdRun *run, const MbPop3Event *event)
+{
+    run->closed = true;
+    run->cut_at = event->cut ? event->number : 0;
+    g_free(run->close_code);
+    run->close_code = g_strdup(event->code);
+}
+
 static bool on_event(PdRun *run, const MbPop3Event *event, GError **error)
 {
     if (run->healing != NULL && event->kind != MB_POP3_EVENT_CLOSED && is_of_message(event))
         return pd_heal_event(run, event, error);
+    if (event->kind == MB_POP3_EVENT_CLOSED)
+        note_end(run, event);
+    if (run->doubt.open)
+        return pd_sync_answer(run, event, error);
     switch (event->kind) {
     case MB_POP3_EVENT_START_TLS: run->want_tls = true; return true;
     case MB_POP3_EVENT_READY: run->ready = true; return true;
@@ -164,10 +185,6 @@ static bool on_event(PdRun *run, const MbPop3Event *event, GError **error)
     case MB_POP3_EVENT_LISTED:
     case MB_POP3_EVENT_RESET: return true;
     case MB_POP3_EVENT_CLOSED:
-        run->closed = true;
-        run->cut_at = event->cut ? event->number : 0;
-        g_free(run->close_code);
-        run->close_code = g_strdup(event->code);
         if (event->error == NULL)
             return true;
         g_propagate_error(error, g_error_copy(event->error));

@@ -53,7 +53,7 @@ typedef struct {
     uint64_t deleted;  /* QUIT was answered */
     uint64_t in_doubt; /* deletions whose QUIT was not */
     uint64_t kept;     /* asked to be deleted, and not: see the warnings */
-    uint64_t missed;   /* archived once, and missing in the archive when the run began … */
+    uint64_t missed;   /* archived once, missing when the run began, and nowhere else in it … */
     uint64_t lost;     /* … of them: not fetched again */
     uint64_t healed;   /* archived before, known again under new unique-ids */
     uint64_t sessions; /* logins */

@@ -37,6 +37,7 @@ static bool open_archive(PdRun *run, GError **error)
         .compress = options->compress,
     };
     const PdRecovery *recovery;
+    g_autoptr(GPtrArray) lost = NULL;
 
     if (run->archive != NULL)
         return true;
@@ -52,6 +53,8 @@ static bool open_archive(PdRun *run, GError **error)
     if (run->archive == NULL)
         return false;
     recovery = pd_archive_recovery(run->archive);
+    lost = pd_archive_lost(run->archive);
+    run->summary->missed = lost->len;
     for (guint i = 0; recovery->notes != NULL && i < recovery->notes->len; i++)
         mb_log_warning("%s: %s", options->archive,
                        (const char *)g_ptr_array_index(recovery->notes, i));
@@ -237,7 +240,8 @@ static bool end_session(PdRun *run, bool good, GError **error)
 /* Keeps the session supplied with a window and as much again. */
 static void ask_more(PdRun *run)
 {
-    size_t most = 2 * (size_t)mb_pop3_session_window(run->session);
+    size_t window = mb_pop3_session_window(run->session);
+    size_t most = window > 1 ? 2 * window : 1;
 
     while (!run->stopping && run->asked < pd_plan_length(run->plan) &&
            mb_pop3_session_pending(run->session) < most) {
@@ -340,7 +344,6 @@ static void count_lost(PdRun *run)
 
     if (run->archive == NULL || run->options->dry_run)
         return;
-    run->summary->missed = pd_archive_recovery(run->archive)->lost;
     lost = pd_archive_lost(run->archive);
     run->summary->lost = lost->len;
     for (guint i = 0; i < lost->len; i++)

@@ -1,7 +1,8 @@
 /*
  * The run's state, shared by its parts: connect.c (dial, TLS, login), converse.c (moving bytes,
  * taking events), run.c (the order of things in a session), sessions.c (whether there is another),
- * heal.c (ids that changed), remove.c (deletion).
+ * insync.c (whether replies belong to what was asked), heal.c (ids that changed), remove.c
+ * (deletion).
  */
 #pragma once
 
@@ -28,6 +29,13 @@ typedef enum {
 
 typedef struct PdHealing PdHealing; /* heal.c */
 
+/* A message that came, and is shorter than LIST says. */
+typedef struct {
+    bool open; /* STAT was asked, and says whether it is taken */
+    uint64_t size;
+    unsigned oddities;
+} PdDoubt;
+
 typedef struct {
     const PdFetchOptions *options;
     PdFetchSummary *summary;
@@ -52,7 +60,8 @@ typedef struct {
     bool uidl_refused;
     size_t asked, answered; /* indices into the plan: what RETR was sent for, what came back */
     PdHealing *healing;     /* while ids are compared */
-    char *close_code;       /* the response code that ended the session; NULL: none */
+    PdDoubt doubt;
+    char *close_code;                /* the response code that ended the session; NULL: none */
     uint64_t fetched, fetched_bytes; /* of this session: handed to the archive */
     uint64_t committed;              /* of `fetched`: known to be safe */
     uint64_t committed_bytes;
@@ -80,6 +89,8 @@ typedef struct {
     int login_delay;    /* as the server said last, seconds; -1: it did not */
     unsigned looks;     /* sessions of PD_SESSION_LOOK so far */
     bool expire_told;
+    bool one_by_one; /* no message is asked for ahead of another's end any more */
+    bool again;      /* this session ended only so that another one goes on */
 } PdRun;
 
 /* Fills what is not zero in the beginning; options, summary (and an open archive) are set. */
@@ -104,6 +115,21 @@ void pd_run_decide(PdRun *run);
  * and sets summary->held. In a dry run only tells. */
 bool pd_heal(PdRun *run, GError **error);
 
+/* insync.c: a server that lets a message's line of one dot through as it is makes the rest of that
+ * message stand for the replies to come: the next messages would be archived under each other's
+ * unique-ids. Such a message comes shorter than LIST says. */
+
+/* Whether a message of `size` octets may have been cut by a line of its own. */
+bool pd_sync_doubts(const PdItem *item, uint64_t size);
+
+/* Asks STAT, whose answer no message can know, before the message is taken; where others were asked
+ * for ahead, ends the session (false) for one that asks one by one. */
+bool pd_sync_ask(PdRun *run, const MbPop3Event *event, GError **error);
+
+/* What came instead of STAT's answer or as it: takes the message, or leaves it on the server and
+ * ends the session (false). */
+bool pd_sync_answer(PdRun *run, const MbPop3Event *event, GError **error);
+
 /* An event while run->healing is set. */
 bool pd_heal_event(PdRun *run, const MbPop3Event *event, GError **error);
 
@@ -124,6 +150,12 @@ size_t pd_run_next_item(const PdRun *run, size_t index);
 
 /* The message stays on the server: reported, counted, and not asked for again by this run. */
 void pd_run_leave(PdRun *run, const PdItem *item, const char *why, const char *text);
+
+/* The message that came, `size` octets of it, goes into the archive. */
+bool pd_run_keep(PdRun *run, uint64_t size, unsigned oddities, GError **error);
+
+/* The item whose message comes, or came last. */
+PdItem *pd_run_item(const PdRun *run);
 
 /* Commits, and reports what is safe now. `force` false: only when a batch is due. */
 bool pd_run_commit(PdRun *run, bool force, GError **error);

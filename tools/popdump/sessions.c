@@ -133,6 +133,20 @@ static bool go_on(PdRun *run, uint64_t listed, uint64_t fetched)
     return true;
 }
 
+/* After a session that ended only to be followed by another one: each leaves a message that no
+ * later one asks for, or is the first that asks one by one. */
+static bool follows(PdRun *run, const GError *error)
+{
+    if (!run->again)
+        return false;
+    run->again = false;
+    if (run->stopping || pd_stop_asked() || !wait_ms(run, login_delay_ms(run)))
+        return false;
+    mb_log_warning("%s; again", error->message);
+    run->reason = PD_SESSION_AGAIN;
+    return true;
+}
+
 /* The first look for more is a guess: that it was not possible is no failure of the run. */
 static bool was_a_guess(const PdRun *run, const GError *error)
 {
@@ -167,7 +181,7 @@ bool pd_run_sessions(PdRun *run, GError **error)
             return true;
         }
         pd_run_disconnect(run);
-        if (!try_again(run, failed, was_ready)) {
+        if (!follows(run, failed) && !try_again(run, failed, was_ready)) {
             g_propagate_error(error, g_steal_pointer(&failed));
             return false;
         }
