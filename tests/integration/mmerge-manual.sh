@@ -8,7 +8,7 @@ cd "$T"
 need_program "the manual" mandoc || exit 0
 
 case_begin "the manual names the options that --help shows, and no others"
-for command in preview check send status resolve; do
+for command in preview check send status resolve bounces; do
     "$MB_BIN/mmerge" "$command" --help | sed -En 's/^ +(-[a-z], )?--([a-z-]+).*/\2/p'
 done | grep -vx -e help -e version | sort -u >helped
 sed -En 's/.*Fl -([a-z][a-z-]+).*/\1/p' "$manual" | sort -u >named
@@ -76,10 +76,23 @@ sed -n 's/^{"address":"\([^"]*\)","state":"in-doubt".*/\1/p' entries >arrived.tx
 example 4 0
 expect_line "$doubtful recipients settled, 0 still in doubt" out
 
-case_begin "the example with a rate and a mail"
+case_begin "the example about those whose mail came back"
+mkdir reports
+id=$(grep -rhi '^message-id:' "$T/sink/store" | sed 's/.*: //' | while read -r id; do
+    "$MB_PYTHON" "$MB_SOURCE/tests/support/bounce.py" --id "$id" --original bob@example.net >reports/report
+    "$MB_BIN/mmerge" bounces -q people.csv.mmerge.db reports | grep -q bob && echo "$id"
+done)
+[ -n "$id" ] || fail "no message was Bob's"
+cp people.csv next.csv
 example 5 0
+expect_equal "the list" bob@example.net "$(cat suppress.txt)"
+expect_line "Bob,bob@example.net" bounced.csv
+expect_line "1 suppressed" out
+
+case_begin "the example with a rate and a mail"
+example 6 0
 expect_line "campaign letter-people: " mailed
-expect_equal "literal displays that no case has tried" "" "$(literal 6)"
+expect_equal "literal displays that no case has tried" "" "$(literal 7)"
 
 # --- exit codes ----------------------------------------------------------------------------------
 
@@ -127,6 +140,8 @@ case_begin "the manual names every key and every event of the JSON lines"
     "$MB_BIN/mmerge" check --json --attach letter.txt short odd.csv || true
     "$MB_BIN/mmerge" status --json list.csv.mmerge.db
     "$MB_BIN/mmerge" status --json next.csv.mmerge.db
+    "$MB_PYTHON" "$MB_SOURCE/tests/support/bounce.py" --original no@example.net |
+        "$MB_BIN/mmerge" bounces --json people.csv.mmerge.db -
     "$MB_BIN/mmerge" "${send[@]}" --json --redirect-to me@example.org short list.csv
     "$MB_BIN/mmerge" "${send[@]}" --json short list.csv || true
 } >lines

@@ -1,9 +1,11 @@
 # Private Postfix and Dovecot; servers.sh sources it.
 #
 #   need_servers NAME          false, and NAME counted as skipped, where they cannot run (no root)
-#   start_postfix_dovecot DIR  submission (STARTTLS required, AUTH through Dovecot), SMTPS, SMTP
-#                              without a login and without CHUNKING, delivery into Maildirs, POP3
-#                              with STLS, POP3S; about a second
+#   start_postfix_dovecot DIR [KNOWN]  submission (STARTTLS required, AUTH through Dovecot), SMTPS,
+#                              SMTP without a login and without CHUNKING, delivery into Maildirs,
+#                              POP3 with STLS, POP3S; about a second. With KNOWN, a file of local
+#                              parts, those of example.com go to the box "known"; mail to any other
+#                              of example.com is accepted, and reported to its sender
 #   start_dovecot_only DIR     POP3 and POP3S over Maildirs that the test fills
 #
 #   DOVECOT_MORE is added to Dovecot's configuration, and comes before what stands there.
@@ -70,6 +72,11 @@ CONF
     for i in example.net example.org xn--bcher-kva.example; do
         echo "@$i rest/Maildir/"
     done >>"$d/postfix/conf/boxes"
+    if [ -n "${2:-}" ]; then
+        sed 's|$|@example.com known/Maildir/|' "$2" >>"$d/postfix/conf/boxes"
+        sed -i 's/^virtual_mailbox_domains = /&example.com, /' "$d/postfix/conf/main.cf"
+        echo "smtpd_reject_unlisted_recipient = no" >>"$d/postfix/conf/main.cf"
+    fi
     cat >"$d/postfix/conf/master.cf" <<CONF
 127.0.0.1:$SMTP_PORT inet n - n - - smtpd
   -o smtpd_discard_ehlo_keywords=chunking
@@ -155,7 +162,7 @@ start_postfix_dovecot()
     free_port SMTP_PORT SUBMISSION_PORT SMTPS_PORT POP3_PORT POP3S_PORT
     mkdir -p "$1"
     mb_write_dovecot "$1"
-    mb_write_postfix "$1"
+    mb_write_postfix "$@"
     start_in_layer "$1" mail "dovecot -c '$1/dovecot/conf'
         chown postfix '$1/postfix/data'
         postfix -c '$1/postfix/conf' start"

@@ -1,7 +1,9 @@
 #include "feedback.h"
 #include "suite.h"
 
+#include <mailbatch/base/file.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- verdicts ----------------------------------------------------------------------------- */
 
@@ -86,6 +88,11 @@ static const struct {
      "Final-Recipient: rfc822;c@d.example\nAction: delivered (to a mailbox)\n"
      "Status: 2.0.0\n\n" RETURNED,
      "1 -|a@b.example 4.4.1 450 later, please\n2 -|c@d.example 2.0.0 -\n<k@example.org>"},
+    {"relayed and expanded prove no delivery",
+     REPORT STATUS "Reporting-MTA: dns; x\n\nFinal-Recipient: rfc822;c@d.example\nAction: relayed\n"
+                   "Status: 2.0.0\n\nFinal-Recipient: rfc822;e@d.example\nAction: EXPANDED\n"
+                   "Status: 2.0.0\n\n" RETURNED,
+     "4 -|c@d.example 2.0.0 -\n4 -|e@d.example 2.0.0 -\n<k@example.org>"},
     {"a status that says nothing beside words that do",
      REPORT STATUS "Reporting-MTA: dns; x\n\nFinal-Recipient: rfc822;c@d.example\nAction: failed\n"
                    "Status: 5.0.0\nDiagnostic-Code: smtp; 550 5.1.10 null MX\n\n" RETURNED,
@@ -189,6 +196,22 @@ START_TEST(a_report_is_read)
 }
 END_TEST
 
+START_TEST(a_report_is_read_from_a_file)
+{
+    g_autoptr(MmFeedbackReader) reader = mm_feedback_reader_new();
+    const char *mail = reports[_i].mail;
+    int descriptor = mb_file_open_unnamed(NULL);
+    g_autofree char *got = NULL;
+    g_autoptr(MmFeedback) feedback = NULL;
+
+    ck_assert(mb_file_write_all(descriptor, mail, strlen(mail)));
+    feedback = mm_feedback_read_file(reader, descriptor, strlen(mail));
+    close(descriptor);
+    got = describe(feedback);
+    ck_assert_msg(strcmp(got, reports[_i].want) == 0, "%s:\n%s", reports[_i].name, got);
+}
+END_TEST
+
 START_TEST(a_report_cut_anywhere_is_read_without_harm)
 {
     g_autoptr(MmFeedbackReader) reader = mm_feedback_reader_new();
@@ -236,6 +259,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_verdict_tells_no_good_from_not_now, 0, G_N_ELEMENTS(verdicts));
     tcase_add_loop_test(tcase, a_status_is_found_in_words, 0, G_N_ELEMENTS(texts));
     tcase_add_loop_test(tcase, a_report_is_read, 0, G_N_ELEMENTS(reports));
+    tcase_add_loop_test(tcase, a_report_is_read_from_a_file, 0, G_N_ELEMENTS(reports));
     tcase_add_loop_test(tcase, a_report_cut_anywhere_is_read_without_harm, 0,
                         G_N_ELEMENTS(reports));
     tcase_add_test(tcase, whom_a_report_was_sent_to_is_kept);

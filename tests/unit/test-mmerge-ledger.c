@@ -597,6 +597,316 @@ START_TEST(marks_survive_a_kill)
 }
 END_TEST
 
+/* ---- what came back ---- */
+
+#define HARD "5.1.1 user unknown"
+#define SOFT "5.2.2 mailbox full"
+
+/* A ledger with one row for ann@example.org and, as wanted, a copy for Bob@Example.NET; what its
+ * entries came to is `state`. `key` gets its message key. */
+static MmLedger *open_with_letter(bool copy, MmState state, char key[MM_MESSAGE_KEY_SIZE])
+{
+    MmLedger *ledger = open_ledger();
+    g_autoptr(GPtrArray) claims = NULL;
+    uint8_t digest[MB_SHA256_LENGTH] = {7};
+    const MmLedgerRecipient recipients[] = {{.address = "ann@example.org", .kind = MM_TO},
+                                            {.address = "Bob@Example.NET", .kind = MM_CC}};
+    MmLedgerRow row = {.number = 2,
+                       .key = "k",
+                       .digest = digest,
+                       .recipients = recipients,
+                       .n_recipients = copy ? 2 : 1};
+
+    ck_assert(mm_ledger_begin_rows(ledger, "id", NULL));
+    ck_assert(mm_ledger_add_row(ledger, &row, NULL));
+    add_row(ledger, 3, "other", "other");
+    ck_assert(mm_ledger_end_rows(ledger, verdict, false, NULL, NULL));
+    claims = claim(ledger, 2, NOW);
+    record(ledger, claims->pdata[0], state, NOW + 60);
+    record(ledger, claims->pdata[1], MM_SENT, 0);
+    ck_assert(mm_ledger_flush(ledger, NULL));
+    mm_ledger_message_key(ledger, "k", key);
+    return ledger;
+}
+
+typedef struct {
+    const char *name;
+    MmState seen;
+} Look;
+
+static bool look(const MmLedgerEntry *entry, void *user)
+{
+    Look *at = user;
+
+    if (g_str_has_prefix(entry->address, at->name))
+        at->seen = entry->state;
+    return true;
+}
+
+/* The state of the entry whose address begins so. */
+static MmState state_of(MmLedger *ledger, const char *name)
+{
+    Look at = {.name = name, .seen = MM_STATES};
+
+    ck_assert(mm_ledger_each(ledger, NULL, look, &at, NULL));
+    return at.seen;
+}
+
+/* What a report proves itself with. */
+typedef enum {
+    BY_NOTHING,
+    BY_ID,       /* <key@domain> */
+    BY_KEY,      /* the key alone */
+    BY_OTHER_ID, /* one that is no message's */
+    BY_SHORT_ID, /* <first ten digits@domain> */
+    BY_VERP,     /* ten digits */
+    BY_NINE,
+    BY_OTHER_VERP,
+} Proof;
+
+static const struct {
+    const char *name;
+    bool copy;
+    MmState before;
+    Proof proof;
+    const char *envelope, *address, *final;
+    MmReturnResult want;
+    MmState ann, bob; /* afterwards; of one recipient `ann` alone */
+} returns[] = {
+    {"by Message-ID", false, MM_SENT, BY_ID, NULL, "ann@example.org", NULL, MM_RETURN_MARKED,
+     MM_BOUNCED, 0},
+    {"by the key", false, MM_SENT, BY_KEY, NULL, "ann@example.org", NULL, MM_RETURN_MARKED,
+     MM_BOUNCED, 0},
+    {"by VERP", false, MM_SENT, BY_VERP, "ann@example.org", NULL, NULL, MM_RETURN_MARKED,
+     MM_BOUNCED, 0},
+    {"nothing proves it", false, MM_SENT, BY_NOTHING, NULL, "ann@example.org", NULL,
+     MM_RETURN_STRANGER, MM_SENT, 0},
+    {"a Message-ID that was made up", false, MM_SENT, BY_OTHER_ID, NULL, "ann@example.org", NULL,
+     MM_RETURN_STRANGER, MM_SENT, 0},
+    {"a Message-ID of ten digits", false, MM_SENT, BY_SHORT_ID, NULL, "ann@example.org", NULL,
+     MM_RETURN_STRANGER, MM_SENT, 0},
+    {"a proof of nine digits", false, MM_SENT, BY_NINE, NULL, "ann@example.org", NULL,
+     MM_RETURN_STRANGER, MM_SENT, 0},
+    {"a VERP proof that was made up", false, MM_SENT, BY_OTHER_VERP, "ann@example.org", NULL, NULL,
+     MM_RETURN_STRANGER, MM_SENT, 0},
+    {"somebody else's address", false, MM_SENT, BY_ID, NULL, "other@example.org", "ann@example.org",
+     MM_RETURN_NOT_THEIRS, MM_SENT, 0},
+    {"forwarded", false, MM_SENT, BY_ID, NULL, NULL, "ann@elsewhere.example", MM_RETURN_MARKED,
+     MM_BOUNCED, 0},
+    {"forwarded, the first address is told", false, MM_SENT, BY_ID, NULL, "ann@example.org",
+     "ann@elsewhere.example", MM_RETURN_MARKED, MM_BOUNCED, 0},
+    {"no address at all", false, MM_SENT, BY_ID, NULL, NULL, NULL, MM_RETURN_MARKED, MM_BOUNCED, 0},
+    {"no address at all, of two", true, MM_SENT, BY_ID, NULL, NULL, NULL, MM_RETURN_NOT_THEIRS,
+     MM_SENT, MM_SENT},
+    {"forwarded, of two", true, MM_SENT, BY_ID, NULL, NULL, "ann@elsewhere.example",
+     MM_RETURN_NOT_THEIRS, MM_SENT, MM_SENT},
+    {"the copy alone", true, MM_SENT, BY_ID, NULL, "Bob@example.net", NULL, MM_RETURN_MARKED,
+     MM_SENT, MM_BOUNCED},
+    {"the copy, by Final-Recipient", true, MM_SENT, BY_ID, NULL, NULL, "Bob@EXAMPLE.net",
+     MM_RETURN_MARKED, MM_SENT, MM_BOUNCED},
+    {"in another case", true, MM_SENT, BY_ID, NULL, "bob@example.net", NULL, MM_RETURN_MARKED,
+     MM_SENT, MM_BOUNCED},
+    {"VERP, and forwarded, of two", true, MM_SENT, BY_VERP, "ann@example.org", NULL,
+     "x@elsewhere.example", MM_RETURN_NOT_THEIRS, MM_SENT, MM_SENT},
+    {"VERP names the first, the report is about the copy", true, MM_SENT, BY_VERP,
+     "ann@example.org", "bob@example.net", NULL, MM_RETURN_MARKED, MM_SENT, MM_BOUNCED},
+    {"VERP for nobody of the row", false, MM_SENT, BY_VERP, "other@example.org", "ann@example.org",
+     NULL, MM_RETURN_NOT_THEIRS, MM_SENT, 0},
+    {"VERP that names nobody", false, MM_SENT, BY_VERP, NULL, "ann@example.org", NULL,
+     MM_RETURN_MARKED, MM_BOUNCED, 0},
+    {"in doubt", false, MM_IN_DOUBT, BY_ID, NULL, "ann@example.org", NULL, MM_RETURN_MARKED,
+     MM_BOUNCED, 0},
+    {"refused", false, MM_REFUSED, BY_ID, NULL, "ann@example.org", NULL, MM_RETURN_NOT_SENT,
+     MM_REFUSED, 0},
+    {"deferred", false, MM_DEFERRED, BY_ID, NULL, "ann@example.org", NULL, MM_RETURN_NOT_SENT,
+     MM_DEFERRED, 0},
+};
+
+START_TEST(a_report_marks_only_with_proof_and_whom_the_message_went_to)
+{
+    char key[MM_MESSAGE_KEY_SIZE];
+    MmLedger *ledger = open_with_letter(returns[_i].copy, returns[_i].before, key);
+    g_autofree char *id = NULL, *proof = NULL, *address = NULL;
+    const char *name = returns[_i].name;
+    MmReturned returned = {.envelope = returns[_i].envelope,
+                           .address = returns[_i].address,
+                           .final = returns[_i].final,
+                           .state = MM_BOUNCED,
+                           .reply = HARD};
+    MmReturnResult result;
+    uint64_t row;
+
+    switch (returns[_i].proof) {
+    case BY_NOTHING: break;
+    case BY_ID: returned.message_id = id = g_strdup_printf("<%s@example.org>", key); break;
+    case BY_KEY: returned.message_id = id = g_strdup(key); break;
+    case BY_OTHER_ID: returned.message_id = "<0123456789abcdef0123456789abcdef@example.org>"; break;
+    case BY_SHORT_ID: returned.message_id = id = g_strdup_printf("<%.10s@example.org>", key); break;
+    case BY_VERP: returned.proof = proof = g_strndup(key, 10); break;
+    case BY_NINE: returned.proof = proof = g_strndup(key, 9); break;
+    case BY_OTHER_VERP: returned.proof = "0123456789"; break;
+    }
+    for (int turn = 0; turn < 2; turn++) {
+        bool again = turn == 1 && returns[_i].want == MM_RETURN_MARKED;
+
+        ck_assert(mm_ledger_return(ledger, &returned, &result, &row, &address, NULL));
+        ck_assert_msg(result == (again ? MM_RETURN_KNOWN : returns[_i].want), "%s: %d", name,
+                      (int)result);
+        ck_assert_int_eq(row != 0, result != MM_RETURN_STRANGER && result != MM_RETURN_NOT_THEIRS);
+        ck_assert_int_eq(row != 0, address != NULL);
+        g_clear_pointer(&address, g_free);
+        ck_assert(mm_ledger_flush(ledger, NULL));
+        ck_assert_msg(state_of(ledger, "ann@") == returns[_i].ann, "%s: %s", name,
+                      mm_state_name(state_of(ledger, "ann@")));
+        if (returns[_i].copy)
+            ck_assert_msg(state_of(ledger, "Bob@") == returns[_i].bob, "%s", name);
+        ck_assert_int_eq(state_of(ledger, "other@"), MM_SENT);
+    }
+    mm_ledger_free(ledger);
+    /* It stands in the file. */
+    ledger = mm_ledger_open_to_read(path, NULL);
+    ck_assert_int_eq(state_of(ledger, "ann@"), returns[_i].ann);
+    mm_ledger_free(ledger);
+}
+END_TEST
+
+static void mark_ann(MmLedger *ledger, const char *key, MmState state, const char *reply)
+{
+    MmReturned returned = {
+        .message_id = key, .address = "ann@example.org", .state = state, .reply = reply};
+    g_autofree char *address = NULL;
+    MmReturnResult result;
+    uint64_t row;
+
+    ck_assert(mm_ledger_return(ledger, &returned, &result, &row, &address, NULL));
+    ck_assert(mm_ledger_flush(ledger, NULL));
+}
+
+static const struct {
+    MmState state;
+    const char *reply;
+} weights[] = {
+    {MM_DELIVERED, "2.0.0"}, {MM_BOUNCED, SOFT}, {MM_BOUNCED, HARD}, {MM_COMPLAINED, "abuse"}};
+
+static bool keep_reply(const MmLedgerEntry *entry, void *user)
+{
+    char **reply = user;
+
+    if (entry->number == 2) {
+        g_free(*reply);
+        *reply = g_strdup(entry->reply);
+    }
+    return true;
+}
+
+/* _i: two of the weights. */
+START_TEST(the_worse_report_stays_whichever_comes_first)
+{
+    size_t first = (size_t)_i / 4, second = (size_t)_i % 4, worse = MAX(first, second);
+    char key[MM_MESSAGE_KEY_SIZE];
+    MmLedger *ledger = open_with_letter(false, MM_SENT, key);
+    g_autofree char *reply = NULL;
+
+    mark_ann(ledger, key, weights[first].state, weights[first].reply);
+    mark_ann(ledger, key, weights[second].state, weights[second].reply);
+    ck_assert_int_eq(state_of(ledger, "ann@"), weights[worse].state);
+    ck_assert(mm_ledger_each(ledger, NULL, keep_reply, &reply, NULL));
+    ck_assert_str_eq(reply, weights[worse].reply);
+    ck_assert_int_eq(mm_ledger_is_hard(weights[worse].state, reply), worse >= 2);
+    mm_ledger_free(ledger);
+}
+END_TEST
+
+static uint64_t changed_without_ann(MmLedger *ledger, bool accept)
+{
+    MmLedgerChanges changes;
+
+    ck_assert(mm_ledger_begin_rows(ledger, "id", NULL));
+    add_row(ledger, 2, "other", "other");
+    ck_assert(mm_ledger_end_rows(ledger, verdict, accept, &changes, NULL) == accept);
+    return changes.changed;
+}
+
+/* Nothing that is done to a ledger gives what came back to be sent again. */
+START_TEST(what_came_back_is_done_for_good)
+{
+    static const MmState states[] = {MM_BOUNCED, MM_COMPLAINED, MM_DELIVERED};
+    MmState state = states[_i % 3];
+    bool doubtful = _i >= 3;
+    char key[MM_MESSAGE_KEY_SIZE], after[MM_MESSAGE_KEY_SIZE];
+    MmLedger *ledger = open_with_letter(false, doubtful ? MM_IN_DOUBT : MM_SENT, key);
+    g_autofree char *want = g_strdup_printf("sent=1 %s=1", mm_state_name(state));
+    g_autofree char *with_new = g_strdup_printf("sent=1 invalid=1 %s=1", mm_state_name(state));
+    uint64_t n;
+
+    mark_ann(ledger, key, state, SOFT);
+    ck_assert_counts(ledger, want);
+    /* Of one that was in doubt nothing is left to be resolved, or released. */
+    ck_assert(mm_ledger_resolve(ledger, "ann@example.org", false, NOW, &n, NULL));
+    ck_assert_uint_eq(n, 0);
+    ck_assert(mm_ledger_release_doubtful(ledger, &n, NULL));
+    ck_assert_uint_eq(n, 0);
+    for (int turn = 0; turn < 2; turn++) {
+        g_autoptr(GPtrArray) none = claim(ledger, 10, NOW + 100000);
+
+        ck_assert_uint_eq(none->len, 0);
+        ck_assert_int_eq(mm_ledger_next_due(ledger, 0, NOW, NULL), 0);
+        /* A new run, with the same list. */
+        ck_assert(mm_ledger_close(ledger, NOW, NULL));
+        ledger = open_ledger();
+        if (turn == 0) {
+            uint8_t digest[MB_SHA256_LENGTH] = {7};
+            MmLedgerRecipient ann = {.address = "ann@example.org", .kind = MM_TO};
+            MmLedgerRow row = {
+                .number = 3, .key = "k", .digest = digest, .recipients = &ann, .n_recipients = 1};
+
+            ck_assert(mm_ledger_begin_rows(ledger, "id", NULL));
+            add_row(ledger, 2, "other", "other");
+            ck_assert(mm_ledger_add_row(ledger, &row, NULL));
+            ck_assert(mm_ledger_end_rows(ledger, verdict, false, NULL, NULL));
+        }
+        ck_assert_counts(ledger, want);
+    }
+    /* A list without the row is a change to one that is done; a row with its To is that row. */
+    ck_assert_uint_eq(changed_without_ann(ledger, false), 1);
+    ck_assert_uint_eq(changed_without_ann(ledger, true), 1);
+    ck_assert_counts(ledger, want);
+    ck_assert(mm_ledger_begin_rows(ledger, "id", NULL));
+    add_row(ledger, 2, "other", "other");
+    add_row(ledger, 3, "ann2", "ann");
+    ck_assert(mm_ledger_end_rows(ledger, verdict, true, NULL, NULL));
+    ck_assert_counts(ledger, with_new);
+    {
+        g_autoptr(GPtrArray) none = claim(ledger, 10, NOW + 200000);
+
+        ck_assert_uint_eq(none->len, 0);
+    }
+    mm_ledger_message_key(ledger, "k", after);
+    ck_assert_str_eq(key, after);
+    mm_ledger_free(ledger);
+}
+END_TEST
+
+/* Rates count by the time a message was mailed; a report must not change it. */
+static bool check_time(const MmLedgerEntry *entry, void *user)
+{
+    (void)user;
+    ck_assert_int_eq(entry->updated, NOW);
+    return true;
+}
+
+START_TEST(a_report_leaves_the_time_of_mailing)
+{
+    char key[MM_MESSAGE_KEY_SIZE];
+    MmLedger *ledger = open_with_letter(true, MM_SENT, key);
+
+    mark_ann(ledger, key, MM_BOUNCED, HARD);
+    ck_assert_int_eq(state_of(ledger, "ann@"), MM_BOUNCED);
+    ck_assert(mm_ledger_each(ledger, NULL, check_time, NULL, NULL));
+    mm_ledger_free(ledger);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mmerge-ledger");
@@ -622,6 +932,11 @@ int main(void)
     tcase_add_test(tests, another_campaign_is_refused);
     tcase_add_test(tests, a_message_key_is_the_same_on_every_run);
     tcase_add_test(tests, marks_survive_a_kill);
+    tcase_add_loop_test(tests, a_report_marks_only_with_proof_and_whom_the_message_went_to, 0,
+                        G_N_ELEMENTS(returns));
+    tcase_add_loop_test(tests, the_worse_report_stays_whichever_comes_first, 0, 16);
+    tcase_add_loop_test(tests, what_came_back_is_done_for_good, 0, 6);
+    tcase_add_test(tests, a_report_leaves_the_time_of_mailing);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -4,10 +4,13 @@
 #include <mailbatch/mime/address.h>
 #include <mailbatch/mime/scan.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REPORT_MAX (1024 * 1024) /* octets of a part that are looked at */
 #define TEXT_MAX   500           /* octets of a server's words that are kept */
 #define ITEMS_MAX  10000         /* recipients of one report */
+#define TO_MAX     100           /* addresses that one mail was sent to */
+#define PIECE      (256 * 1024)  /* octets of a file that are read at once */
 
 struct MmFeedbackReader {
     MbTree *tree;
@@ -145,8 +148,8 @@ static bool take_action(MmFeedbackItem *item, const char *value)
     } actions[] = {{"failed", MM_FATE_FAILED},
                    {"delayed", MM_FATE_DELAYED},
                    {"delivered", MM_FATE_DELIVERED},
-                   {"relayed", MM_FATE_DELIVERED},
-                   {"expanded", MM_FATE_DELIVERED}};
+                   {"relayed", MM_FATE_HANDED_ON},
+                   {"expanded", MM_FATE_HANDED_ON}};
     size_t length = strcspn(value, " \t(;");
 
     for (size_t i = 0; i < G_N_ELEMENTS(actions); i++)
@@ -244,7 +247,7 @@ static void read_complaint(Reading *reading, const char *text, size_t length)
             item.address = typed_address(value->str);
         }
     }
-    if (complains)
+    if (complains && reading->feedback->items->len < ITEMS_MAX)
         g_array_append_val(reading->feedback->items, item);
     else
         clear_item(&item);
@@ -317,7 +320,8 @@ static void read_failed_recipients(Reading *reading, const char *value, size_t l
         MmFeedbackItem item = {.fate = MM_FATE_FAILED};
         const MbAddress *address = mb_address_list_at(list, i);
 
-        if (address->address == NULL || address->address[0] == '\0')
+        if (address->address == NULL || address->address[0] == '\0' ||
+            reading->feedback->items->len >= ITEMS_MAX)
             continue;
         item.address = g_strdup(address->address);
         g_array_append_val(reading->feedback->items, item);
@@ -406,8 +410,11 @@ static void each_field(Reading *reading, const char *name,
 
 static void take_to(Reading *reading, const char *value, size_t length)
 {
-    g_autoptr(MbAddressList) list = mb_address_list_parse(value, length, 100, NULL);
+    g_autoptr(MbAddressList) list = NULL;
 
+    if (reading->feedback->to->len >= TO_MAX)
+        return;
+    list = mb_address_list_parse(value, length, TO_MAX, NULL);
     for (size_t i = 0; i < mb_address_list_count(list); i++) {
         const MbAddress *address = mb_address_list_at(list, i);
 
@@ -430,7 +437,8 @@ static void read_informal(Reading *reading)
         with_content(reading, 0, read_qmail);
 }
 
-MmFeedback *mm_feedback_read(MmFeedbackReader *reader, const void *bytes, size_t length)
+/* What the tree holds. */
+static MmFeedback *read_tree(MmFeedbackReader *reader)
 {
     static const char *const recipients[] = {"To", "Delivered-To", "X-Original-To", "Envelope-To"};
     MmFeedback *feedback = g_new0(MmFeedback, 1);
@@ -439,13 +447,52 @@ MmFeedback *mm_feedback_read(MmFeedbackReader *reader, const void *bytes, size_t
     feedback->items = g_array_new(FALSE, FALSE, sizeof(MmFeedbackItem));
     g_array_set_clear_func(feedback->items, clear_item);
     feedback->to = g_ptr_array_new_with_free_func(g_free);
-    mb_tree_clear(reader->tree);
-    mb_tree_set_bytes(reader->tree, bytes, length);
-    mb_scan_buffer(reader->scan, reader->tree, bytes, length, NULL);
     read_parts(&reading);
     if (feedback->items->len == 0)
         read_informal(&reading);
     for (size_t i = 0; i < G_N_ELEMENTS(recipients); i++)
         each_field(&reading, recipients[i], take_to);
     return feedback;
+}
+
+MmFeedback *mm_feedback_read(MmFeedbackReader *reader, const void *bytes, size_t length)
+{
+    mb_tree_clear(reader->tree);
+    mb_tree_set_bytes(reader->tree, bytes, length);
+    mb_scan_buffer(reader->scan, reader->tree, bytes, length, NULL);
+    return read_tree(reader);
+}
+
+static bool read_exactly(void *data, uint64_t offset, void *out, size_t length)
+{
+    const int *descriptor = data;
+
+    while (length > 0) {
+        ssize_t n = pread(*descriptor, out, length, (off_t)offset);
+
+        if (n <= 0)
+            return false;
+        out = (char *)out + n;
+        offset += (uint64_t)n;
+        length -= (size_t)n;
+    }
+    return true;
+}
+
+MmFeedback *mm_feedback_read_file(MmFeedbackReader *reader, int descriptor, uint64_t length)
+{
+    g_autofree uint8_t *piece = g_malloc(PIECE);
+
+    mb_tree_clear(reader->tree);
+    mb_tree_set_reader(reader->tree, read_exactly, &descriptor);
+    mb_scan_begin(reader->scan, reader->tree, NULL);
+    for (uint64_t offset = 0; offset < length; offset += PIECE) {
+        size_t n = (size_t)MIN(length - offset, PIECE);
+
+        if (!read_exactly(&descriptor, offset, piece, n))
+            break;
+        mb_scan_push(reader->scan, piece, n);
+    }
+    mb_scan_finish(reader->scan, 0);
+    return read_tree(reader);
 }

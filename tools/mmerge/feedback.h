@@ -13,14 +13,16 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 G_BEGIN_DECLS
 
 typedef enum {
     MM_FATE_FAILED,
     MM_FATE_DELAYED,
-    MM_FATE_DELIVERED, /* also relayed and expanded: handed on */
+    MM_FATE_DELIVERED,
     MM_FATE_COMPLAINED,
+    MM_FATE_HANDED_ON, /* relayed or expanded: nobody will tell what became of it */
 } MmFate;
 
 /* One recipient's. */
@@ -47,8 +49,13 @@ MmFeedbackReader *mm_feedback_reader_new(void);
 void mm_feedback_reader_free(MmFeedbackReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmFeedbackReader, mm_feedback_reader_free)
 
-/* Reads a whole message, without an mbox's framing. Never fails. The caller frees it. */
+/* Reads a whole message, without an mbox's framing. Of each part the first MiB is looked at, of a
+ * report the first 10,000 recipients. Never fails. The caller frees it. */
 MmFeedback *mm_feedback_read(MmFeedbackReader *reader, const void *bytes, size_t length);
+
+/* The same for a message that is too long for a buffer: the first `length` octets of a file, whose
+ * position stays. What cannot be read is not there. */
+MmFeedback *mm_feedback_read_file(MmFeedbackReader *reader, int descriptor, uint64_t length);
 void mm_feedback_free(MmFeedback *feedback);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmFeedback, mm_feedback_free)
 

@@ -1,7 +1,8 @@
 /*
  * What the ledger's files share: ledger.c opens and settles, ledger-rows.c takes the CSV's rows in,
  * ledger-entries.c their recipients, ledger-again.c knows whom a row before has reached already,
- * ledger-claims.c claims and records, ledger-report.c reads and resolves.
+ * ledger-claims.c claims and records, ledger-report.c reads and resolves, ledger-returns.c marks
+ * what came back.
  */
 #pragma once
 
@@ -30,12 +31,21 @@ struct MmLedger {
     /* ledger-report.c */
     GHashTable *doubtful; /* name → GArray of EntryId; built by the first resolve */
     bool resolving;       /* a transaction is open */
+    /* ledger-returns.c */
+    MbStore *keys; /* message key → row; built by the first return */
 };
 
 typedef struct {
     MmOutcome outcome; /* its reply is owned */
     int64_t now;
 } HeldOutcome;
+
+/* The key inside `<key@domain>` or `key@domain`, or the key itself; NULL when it is no Message-ID
+ * of ours. The caller frees it. */
+char *mm_ledger_key_in(const char *message_id);
+
+/* Opens the transaction that the next flush commits, for what is settled from outside. */
+bool mm_ledger_begin_settling(MmLedger *ledger, GError **error);
 
 /* The row's key as users and Message-IDs know it; the caller frees it. */
 char *mm_ledger_key_of(const char *key, const uint8_t *digest, int64_t ordinal);
@@ -46,12 +56,13 @@ MmState mm_ledger_derive(const MmLedger *ledger, int64_t row, int64_t claims, co
 /* The value that marks of a row's claim number `claims` carry: never 0. */
 uint8_t mm_ledger_mark_value(int64_t claims);
 
-/* A row that is done was sent, refused or may have been: it is never mailed again. One that was
- * tried keeps its key. */
-#define MM_IS_DONE "EXISTS (SELECT 1 FROM entry WHERE entry.row = row.id AND state IN (2, 4, 5))"
+/* A row that is done was sent (whatever came of that), refused or may have been: it is never mailed
+ * again. One that was tried keeps its key. */
+#define MM_IS_DONE                                                                                 \
+    "EXISTS (SELECT 1 FROM entry WHERE entry.row = row.id AND state IN (2, 4, 5, 8, 9, 10))"
 #define MM_IS_TRIED                                                                                \
     "EXISTS (SELECT 1 FROM entry WHERE entry.row = row.id AND (attempts > 0 OR state IN (2, 3, "   \
-    "4, 5)))"
+    "4, 5, 8, 9, 10)))"
 
 /* A row of the CSV that was there before. */
 typedef struct {

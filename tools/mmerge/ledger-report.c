@@ -23,7 +23,9 @@ static const char count_sql[] =
     "SELECT count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1),"
     " count(*) FILTER (WHERE state = 2), count(*) FILTER (WHERE state = 3),"
     " count(*) FILTER (WHERE state = 4), count(*) FILTER (WHERE state = 5),"
-    " count(*) FILTER (WHERE state = 6), count(*) FILTER (WHERE state = 7) FROM entry";
+    " count(*) FILTER (WHERE state = 6), count(*) FILTER (WHERE state = 7),"
+    " count(*) FILTER (WHERE state = 8), count(*) FILTER (WHERE state = 9),"
+    " count(*) FILTER (WHERE state = 10) FROM entry";
 
 /* As they stand in the file. */
 static bool count_states(MmLedger *ledger, MmLedgerCounts *counts, GError **error)
@@ -180,8 +182,7 @@ static bool collect_doubtful(MmLedger *ledger, GError **error)
     return next == MB_END;
 }
 
-/* The key inside `<key@domain>` or `key@domain`; NULL when it is no Message-ID of ours. */
-static char *message_key_in(const char *name)
+char *mm_ledger_key_in(const char *name)
 {
     const char *start = *name == '<' ? name + 1 : name;
 
@@ -194,7 +195,7 @@ static char *message_key_in(const char *name)
 static const GArray *find_doubtful(MmLedger *ledger, const char *name)
 {
     g_autofree char *address = fold_address(name);
-    g_autofree char *message_key = message_key_in(name);
+    g_autofree char *message_key = mm_ledger_key_in(name);
     const GArray *found = g_hash_table_lookup(ledger->doubtful, name);
 
     if (found == NULL)
@@ -204,10 +205,8 @@ static const GArray *find_doubtful(MmLedger *ledger, const char *name)
     return found;
 }
 
-static bool begin_resolving(MmLedger *ledger, GError **error)
+bool mm_ledger_begin_settling(MmLedger *ledger, GError **error)
 {
-    if (ledger->doubtful == NULL && !collect_doubtful(ledger, error))
-        return false;
     if (!ledger->resolving)
         ledger->resolving = mb_store_begin(ledger->store, true, error);
     return ledger->resolving;
@@ -220,7 +219,8 @@ bool mm_ledger_resolve(MmLedger *ledger, const char *name, bool sent, int64_t no
     MbStatement *update;
 
     *n = 0;
-    if (!begin_resolving(ledger, error))
+    if ((ledger->doubtful == NULL && !collect_doubtful(ledger, error)) ||
+        !mm_ledger_begin_settling(ledger, error))
         return false;
     update = mb_store_statement(ledger->store,
                                 "UPDATE entry SET state = CASE WHEN ?3 = 0 AND row IN (SELECT id"

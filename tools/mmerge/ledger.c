@@ -37,9 +37,10 @@ static const char *const migrations[] = {
 static const char use_little[] = "PRAGMA cache_size = -1024";
 
 static const char *const state_names[MM_STATES] = {
-    [MM_PENDING] = "pending",   [MM_CLAIMED] = "claimed",       [MM_SENT] = "sent",
-    [MM_DEFERRED] = "deferred", [MM_REFUSED] = "refused",       [MM_IN_DOUBT] = "in-doubt",
-    [MM_INVALID] = "invalid",   [MM_SUPPRESSED] = "suppressed",
+    [MM_PENDING] = "pending",       [MM_CLAIMED] = "claimed",       [MM_SENT] = "sent",
+    [MM_DEFERRED] = "deferred",     [MM_REFUSED] = "refused",       [MM_IN_DOUBT] = "in-doubt",
+    [MM_INVALID] = "invalid",       [MM_SUPPRESSED] = "suppressed", [MM_BOUNCED] = "bounced",
+    [MM_COMPLAINED] = "complained", [MM_DELIVERED] = "delivered",
 };
 
 const char *mm_state_name(MmState state)
@@ -376,10 +377,15 @@ static bool must_exist(const char *path, GError **error)
 
 MmLedger *mm_ledger_open_existing(const char *name, GError **error)
 {
-    g_autoptr(MmLedger) ledger = ledger_new();
+    g_autoptr(MmLedger) looked_at = mm_ledger_open_to_read(name, error);
+    g_autoptr(MmLedger) ledger = NULL;
     g_autofree char *path = real_path(name);
 
-    if (!must_exist(path, error) || !open_marks(ledger, path, error))
+    if (looked_at == NULL)
+        return NULL;
+    g_clear_pointer(&looked_at, mm_ledger_free);
+    ledger = ledger_new();
+    if (!open_marks(ledger, path, error))
         return NULL;
     ledger->store = mb_store_open(path, MB_STORE_CREATE, APPLICATION_ID, migrations, error);
     if (ledger->store == NULL || !load_meta(ledger, error) ||
@@ -441,6 +447,7 @@ void mm_ledger_free(MmLedger *ledger)
     if (ledger->changed_rows != NULL)
         g_string_free(ledger->changed_rows, TRUE);
     g_clear_pointer(&ledger->doubtful, g_hash_table_unref);
+    mb_store_free(ledger->keys);
     mb_store_free(ledger->store);
     mm_marks_free(ledger->marks);
     mb_wipe(ledger->secret, sizeof ledger->secret);

@@ -46,11 +46,15 @@ typedef enum {
     MM_IN_DOUBT = 5,
     MM_INVALID = 6,
     MM_SUPPRESSED = 7,
+    /* Reported after it was sent (mm_ledger_return()). */
+    MM_BOUNCED = 8,
+    MM_COMPLAINED = 9,
+    MM_DELIVERED = 10,
 } MmState;
-#define MM_STATES 8
+#define MM_STATES 11
 
-/* "pending", "claimed", "sent", "deferred", "refused", "in-doubt", "invalid", "suppressed", and
- * back. */
+/* "pending", "claimed", "sent", "deferred", "refused", "in-doubt", "invalid", "suppressed",
+ * "bounced", "complained", "delivered", and back. */
 const char *mm_state_name(MmState state);
 bool mm_state_from_name(const char *name, MmState *state);
 
@@ -98,7 +102,8 @@ typedef struct {
 MmLedger *mm_ledger_open(const char *path, const char *campaign, const char *csv, int64_t now,
                          uint64_t *settled, GError **error);
 
-/* For `resolve`: opens what is there, locks and settles, starts no run. */
+/* For `resolve` and `bounces`: opens what is there, locks and settles, starts no run. Beside what
+ * is no ledger nothing is made. */
 MmLedger *mm_ledger_open_existing(const char *path, GError **error);
 
 /* For `status`: no lock, no change; while a run is going on its entries are claimed, after it died
@@ -231,6 +236,41 @@ bool mm_ledger_resolve(MmLedger *ledger, const char *name, bool sent, int64_t no
 
 /* All that is in doubt and still in the CSV becomes pending (`--in-doubt resend`). */
 bool mm_ledger_release_doubtful(MmLedger *ledger, uint64_t *n, GError **error);
+
+/* ---- what came back ---- */
+
+/* What a report says of one recipient. A report is a stranger's word: it counts when it holds what
+ * only those know who got the message, and names somebody whom the message went to. */
+typedef struct {
+    const char *message_id; /* of the message it is about, with or without angle brackets; or NULL:
+                               it is known by */
+    const char *proof;      /* the key of mm_verp_read(), or its first digits */
+    const char *envelope;   /* whom the VERP address names: stands in the row; or NULL */
+    const char *address;    /* Original-Recipient; NULL: only `final`, or nothing, is said. What is
+                               said stands in the row, or the report is not about it */
+    const char *final;      /* Final-Recipient, or NULL. Of a message with one recipient it may be
+                               another: it was forwarded */
+    MmState state;          /* MM_BOUNCED, MM_COMPLAINED or MM_DELIVERED */
+    const char *reply;      /* "5.1.1 user unknown", safe to show; NULL: nothing is said */
+} MmReturned;
+
+typedef enum {
+    MM_RETURN_MARKED,
+    MM_RETURN_KNOWN,      /* it was known already, or worse was */
+    MM_RETURN_STRANGER,   /* this ledger knows no such message */
+    MM_RETURN_NOT_THEIRS, /* the message did not go to that address */
+    MM_RETURN_NOT_SENT,   /* the row's entry is neither sent nor in doubt */
+} MmReturnResult;
+
+/* Marks, by the next flush or close, the entry that is sent, in doubt or was marked before: a
+ * complaint outweighs a bounce, a bounce for good one for now, and that a delivery. When it was
+ * mailed stays as it is. `*row` (0: gone from the CSV) and `*address` (the caller frees it) get
+ * whose entry it is where the result is not MM_RETURN_STRANGER or _NOT_THEIRS, else 0 and NULL. */
+bool mm_ledger_return(MmLedger *ledger, const MmReturned *returned, MmReturnResult *result,
+                      uint64_t *row, char **address, GError **error);
+
+/* Whether nobody should write to that address again: a complaint, or a bounce for good. */
+bool mm_ledger_is_hard(MmState state, const char *reply);
 
 /* For the workers; borrowed, valid until the ledger is closed or its rows are taken in anew. */
 MmMarks *mm_ledger_marks(MmLedger *ledger);

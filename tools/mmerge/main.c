@@ -10,6 +10,7 @@ static const MbCommand commands[] = {
     {"send", "TEMPLATE CSV", "send every row that the ledger does not hold as done", mm_send_main},
     {"status", "LEDGER", "say who was mailed, and who was not", mm_status_main},
     {"resolve", "LEDGER", "settle what is in doubt", mm_resolve_main},
+    {"bounces", "LEDGER MAIL…", "mark what came back, and print whom to suppress", mm_bounces_main},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -64,21 +64,10 @@ static bool resolve(MmLedger *ledger, const char *path, bool sent, Resolved *res
     return good;
 }
 
-/* Looks before it opens for writing, so that nothing is made beside a file that is no ledger. */
-static MmLedger *open_ledger(const char *path, GError **error)
-{
-    MmLedger *looked_at = mm_ledger_open_to_read(path, error);
-
-    if (looked_at == NULL)
-        return NULL;
-    mm_ledger_free(looked_at);
-    return mm_ledger_open_existing(path, error);
-}
-
 static int run(const char *ledger_path, const char *sent, const char *unsent)
 {
     g_autoptr(GError) error = NULL;
-    MmLedger *ledger = open_ledger(ledger_path, &error);
+    MmLedger *ledger = mm_ledger_open_existing(ledger_path, &error);
     Resolved resolved = {0};
     MmLedgerCounts counts = {0};
 

@@ -259,7 +259,10 @@ int mm_status_main(int argc, char **argv)
         {"csv", 0, 0, G_OPTION_ARG_NONE, &options.csv,
          "The rows as they stand in the CSV, as input for a follow-up", NULL},
         {"state", 0, 0, G_OPTION_ARG_STRING, &options.state,
-         "Only sent, refused, deferred, in-doubt, pending, invalid or suppressed", "S"},
+         "Only sent, refused, deferred, in-doubt, pending, invalid, suppressed, bounced, "
+         "complained "
+         "or delivered",
+         "S"},
         {"encoding", 0, 0, G_OPTION_ARG_STRING, &options.encoding, "Of the CSV, for --csv", "NAME"},
         {"delimiter", 0, 0, G_OPTION_ARG_STRING, &options.delimiter,
          "Of the CSV, for --csv: a character, or tab", "C"},
@@ -275,7 +278,8 @@ int mm_status_main(int argc, char **argv)
     if (options.state != NULL && !mm_state_from_name(options.state, &state))
         return mb_option_usage(TOOL,
                                "--state %s: there is no such state: it is one of sent, refused, "
-                               "deferred, in-doubt, pending, invalid, suppressed",
+                               "deferred, in-doubt, pending, invalid, suppressed, bounced, "
+                               "complained, delivered",
                                options.state);
     if (options.json && options.csv)
         return mb_option_usage(TOOL, "--json and --csv: say one of them");

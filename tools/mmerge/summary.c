@@ -17,7 +17,7 @@ typedef struct {
 struct MmSummary {
     uint64_t counts[MM_STATES];
     gint64 begun_us, last_us; /* the first claim, the last outcome */
-    GHashTable *groups; /* "state reply" → Group */
+    GHashTable *groups;       /* "state reply" → Group */
 };
 
 static void group_free(void *object)
@@ -145,8 +145,9 @@ void mm_summary_append_quoted(GString *line, const char *word)
 
 static void print_counts(const MmReport *report)
 {
-    static const MmState states[] = {MM_SENT,    MM_REFUSED, MM_DEFERRED,  MM_IN_DOUBT,
-                                     MM_PENDING, MM_INVALID, MM_SUPPRESSED};
+    static const MmState states[] = {MM_SENT,    MM_DELIVERED, MM_BOUNCED,  MM_COMPLAINED,
+                                     MM_REFUSED, MM_DEFERRED,  MM_IN_DOUBT, MM_PENDING,
+                                     MM_INVALID, MM_SUPPRESSED};
     g_autofree char *campaign = mb_text_printable(report->campaign, strlen(report->campaign));
 
     printf("campaign %s:", campaign);
