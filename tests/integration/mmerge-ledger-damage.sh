@@ -105,6 +105,21 @@ cp "$T/older.db" ledger.db
 stops 65 "is an older copy, or has lost its -wal file: row"
 nobody_twice
 
+case_begin "an older copy again, and all that was sent since had been claimed twice"
+killed_half_way
+expect_exit 0 send --limit 10
+cp ledger.db "$T/older.db"
+stop_background "$SINK_PID"
+start_mailsink "$T/sink" --store "$T/sink/store" --hide CHUNKING --fault 'smtp mail * drop'
+expect_exit 75 send
+stop_background "$SINK_PID"
+start_mailsink "$T/sink" --store "$T/sink/store"
+expect_exit 0 send
+expect_equal "who has mail" 600 "$(mailed | wc -l)"
+cp "$T/older.db" ledger.db
+stops 65 "is an older copy, or has lost its -wal file: row"
+nobody_twice
+
 case_begin "the write-ahead log is removed"
 killed_half_way
 rm -f ledger.db-wal ledger.db-shm

@@ -209,11 +209,14 @@ static bool reserve_marks(MmLedger *ledger, GError **error)
 }
 
 /* Claims are numbered, and a mark is set only for one that is on the disk: a mark of a claim that
- * the ledger knows nothing of was set with a newer copy of it. (The number in a mark comes round
- * after 255.) */
+ * the ledger knows nothing of, this one or any later, was set with a newer copy of it. (The number
+ * in a mark comes round after 255; a value is one more than its number.) */
 static bool is_newest(const MmLedger *ledger, const MmClaim *claim, int64_t claims, GError **error)
 {
-    if (claims > UINT8_MAX || mm_marks_get(ledger->marks, claim->row, claim->mark) == MM_MARK_NONE)
+    uint8_t value;
+    MmMark mark = mm_marks_look(ledger->marks, claim->row, &value);
+
+    if (claims > UINT8_MAX || mark == MM_MARK_NONE || (value != 1 ? value - 1 : 255) < claims)
         return true;
     g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA,
                 "%s: is an older copy, or has lost its -wal file: row %" G_GUINT64_FORMAT

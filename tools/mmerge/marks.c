@@ -195,10 +195,16 @@ void mm_marks_set(MmMarks *marks, int64_t row, uint8_t value, MmMark mark)
 
 MmMark mm_marks_get(const MmMarks *marks, int64_t row, uint8_t value)
 {
-    uint16_t cell;
+    uint8_t found;
+    MmMark mark = mm_marks_look(marks, row, &found);
 
-    if (!mm_marks_covers(marks, row))
-        return MM_MARK_NONE;
-    cell = atomic_load(&marks->cells[row]);
-    return cell >> 8 == value ? (MmMark)(cell & 0xFF) : MM_MARK_NONE;
+    return found == value ? mark : MM_MARK_NONE;
+}
+
+MmMark mm_marks_look(const MmMarks *marks, int64_t row, uint8_t *value)
+{
+    uint16_t cell = mm_marks_covers(marks, row) ? atomic_load(&marks->cells[row]) : 0;
+
+    *value = (uint8_t)(cell >> 8);
+    return (MmMark)(cell & 0xFF);
 }

@@ -55,4 +55,7 @@ bool mm_marks_covers(const MmMarks *marks, int64_t row);
 /* MM_MARK_NONE when the cell carries another value or lies beyond the file. */
 MmMark mm_marks_get(const MmMarks *marks, int64_t row, uint8_t value);
 
+/* The mark as it stands, and in *value whose it is; MM_MARK_NONE and 0 beyond the file. */
+MmMark mm_marks_look(const MmMarks *marks, int64_t row, uint8_t *value);
+
 G_END_DECLS
