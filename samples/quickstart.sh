@@ -6,13 +6,23 @@
 #   ./samples/quickstart.sh [FOLDER]      FOLDER takes the results (build/quickstart)
 #
 # Installs the Debian packages that building needs (tools/dev/setup.sh --build-only lists them).
-# MB_BIN=FOLDER uses tools that are already built there.
+# MB_BIN=FOLDER uses tools that are already built there. Beside an installed mailbatch, where there is
+# nothing to build, it takes the installed tools, and FOLDER is mailbatch-quickstart.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
-out=${1:-build/quickstart}
-bin=${MB_BIN:-build/release/bin}
-sample=samples/newsletter
+if [ -e "$(dirname "$0")/../CMakeLists.txt" ]; then
+    cd "$(dirname "$0")/.."
+    out=${1:-build/quickstart}
+    bin=${MB_BIN:-build/release/bin}
+    sample=samples/newsletter
+    manual="man -l tools/mmerge/mmerge.1"
+else
+    out=${1:-mailbatch-quickstart}
+    MB_BIN=${MB_BIN:-$(dirname "$(command -v mmerge || echo /usr/bin/mmerge)")}
+    bin=$MB_BIN
+    sample=$(cd "$(dirname "$0")" && pwd)/newsletter
+    manual="man mmerge"
+fi
 steps=7
 step=0
 server=
@@ -99,9 +109,12 @@ build()
         >build/release/build.log 2>&1 || { tail -n 40 build/release/build.log; return 1; }
 }
 
-begin "Build the four tools" "Debian packages that are missing are installed first; this takes a minute."
 if [ -z "${MB_BIN:-}" ]; then
+    begin "Build the four tools" \
+        "Debian packages that are missing are installed first; this takes a minute."
     build
+else
+    begin "The four tools are there" "They are in $bin."
 fi
 for tool in mmerge popdump mparse mailsink; do
     say "  | $("$bin/$tool" --version | head -n 1)"
@@ -109,8 +122,13 @@ done
 
 # --- 2 -------------------------------------------------------------------------------------------
 
+if [ -n "$(ls -A "$out" 2>/dev/null)" ] && [ ! -e "$out/quickstart" ]; then
+    say "quickstart: $out: there are files of yours in it: give another folder" >&2
+    exit 73
+fi
 rm -rf "$out"
 mkdir -p "$out"
+: >"$out/quickstart"
 
 begin "Start a mail server of your own" \
     "mailsink takes mail over SMTP and hands it out over POP3, on loopback only, with TLS by a" \
@@ -202,5 +220,6 @@ say "" "Done. Where to look next:" \
     "  $out/parts     the attachments, with their names in manifest.jsonl" \
     "  $out/news.db   the ledger; try: $bin/mmerge status --json $out/news.db" \
     "  $sample     the letter, its rows and its files: change them and run this again" \
-    "  man -l tools/mmerge/mmerge.1   the manuals (popdump, mparse and mailsink likewise)" \
-    "  ./tests/run.sh                 the tests, where the same circle runs on Postfix and Dovecot"
+    "  $manual   the manuals (popdump, mparse and mailsink likewise)"
+[ ! -e tests/run.sh ] ||
+    say "  ./tests/run.sh   the tests, where the same circle runs on Postfix and Dovecot"

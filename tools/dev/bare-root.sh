@@ -3,15 +3,21 @@
 # its own, without git, python3, sudo or a UTF-8 locale. Shows that a newcomer's machine will do.
 #
 #   tools/dev/bare-root.sh [COMMAND…]     ./samples/quickstart.sh, in the clone
+#   tools/dev/bare-root.sh --with FILE COMMAND…   without the clone: FILE alone is in the folder
 #
 # Needs root and debootstrap, which knows its mirror (or MB_DEBIAN_MIRROR does). The bare system is
 # kept as build/bare-root.tar (a minute the first time, seconds later); everything else is gone when
-# the command ends.
+# the command ends. MB_BARE_FOLDER is where it stands until then, instead of build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 suite=bookworm
 kept=$PWD/build/bare-root.tar
+with=
+if [ "${1:-}" = --with ] && [ $# -gt 2 ]; then
+    with=$2
+    shift 2
+fi
 [ $# != 0 ] || set -- ./samples/quickstart.sh
 
 if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
@@ -20,11 +26,14 @@ if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
 fi
 
 mkdir -p build
-root=$(mktemp -d "$PWD/build/bare-root.XXXXXX")
+root=$(mktemp -d "${MB_BARE_FOLDER:-$PWD/build}/bare-root.XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
+# Of several at once, one makes it.
+exec 9>"$kept.lock"
+flock 9
 if [ ! -e "$kept" ]; then
     echo "bare-root: making a bare Debian with debootstrap"
     if ! debootstrap --variant=minbase "$suite" "$root/base" ${MB_DEBIAN_MIRROR:+"$MB_DEBIAN_MIRROR"} \
@@ -36,10 +45,15 @@ if [ ! -e "$kept" ]; then
     mv "$kept.new" "$kept"
     rm -rf --one-file-system "$root/base"
 fi
+exec 9>&-
 mkdir -p "$root/system/mailbatch"
 tar -C "$root/system" -xf "$kept"
 cp -L /etc/resolv.conf "$root/system/etc/resolv.conf"
-git archive HEAD | tar -C "$root/system/mailbatch" -xf -
+if [ -n "$with" ]; then
+    cp "$with" "$root/system/mailbatch"
+else
+    git archive HEAD | tar -C "$root/system/mailbatch" -xf -
+fi
 
 # Mounts and processes of the chroot end with its first process.
 echo "bare-root: $*"

@@ -14,8 +14,8 @@ build='
     libmd4c-dev libmd4c-html0-dev libsqlite3-dev libssl-dev libuchardet-dev libxml2-dev
     openssl ca-certificates'
 tests='
-    check clang-format debootstrap git libarchive-tools mandoc python3 python3-dkim python3-jsonschema python3-nacl shellcheck sqlite3 strace
-    bzip2 procps valgrind xz-utils zstd'
+    check clang-format debootstrap dpkg-dev git libarchive-tools mandoc python3 python3-dkim python3-jsonschema python3-nacl shellcheck sqlite3 strace
+    bzip2 procps valgrind xz-utils zsh zstd'
 
 case ${1:-} in
     '') wanted="$build $tests" ;;

@@ -15,7 +15,7 @@ function(mailbatch_module name)
 endfunction()
 
 # mailbatch_tool(NAME SOURCES … [MODULES …] [LIBRARIES …])
-#   A tool: NAME_core holds SOURCES, NAME is main.c over it.
+#   A tool: NAME_core holds SOURCES, NAME is main.c over it; with its manual and its completions.
 function(mailbatch_tool name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;MODULES;LIBRARIES")
     list(TRANSFORM arg_MODULES PREPEND mailbatch::)
@@ -29,6 +29,7 @@ function(mailbatch_tool name)
     target_link_libraries(${name} PRIVATE ${name}_core mailbatch_flags)
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     install(FILES ${name}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    mailbatch_completions(${name})
 endfunction()
 
 # mailbatch_unit_test(NAME TARGET [FILES …])
