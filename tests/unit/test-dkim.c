@@ -343,9 +343,11 @@ START_TEST(a_message_is_signed_however_it_is_cut)
     g_autoptr(MbDkimSealer) first = mb_dkim_sealer_new(signer);
     g_autoptr(MbWire) signed_once = mb_dkim_seal(first, message, 1700000000, NULL);
     g_autoptr(GBytes) want = mb_wire_flatten(signed_once);
+    g_autofree char *whole_text = NULL;
 
-    ck_assert(g_str_has_prefix(g_bytes_get_data(want, NULL), "DKIM-Signature: v=1;"));
-    ck_assert_ptr_nonnull(strstr(g_bytes_get_data(want, NULL), "\r\nFrom: a@b.example\r\n"));
+    whole_text = g_strndup(g_bytes_get_data(want, NULL), g_bytes_get_size(want));
+    ck_assert(g_str_has_prefix(whole_text, "DKIM-Signature: v=1;"));
+    ck_assert_ptr_nonnull(strstr(whole_text, "\r\nFrom: a@b.example\r\n"));
     for (size_t i = 0; i + 1 < sizeof(text); i++) {
         for (size_t j = i; j + 1 < sizeof(text); j++) {
             g_autofree char *a = g_strndup(text, i), *b = g_strndup(text + i, j - i);
