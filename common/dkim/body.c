@@ -67,22 +67,32 @@ static void release(MbDkimBody *body)
     body->any = true;
 }
 
-/* Octets up to the next one that may need care: eight at a time, by the borrow of each octet when
- * 0x21 is taken from it; octets above 0x7F stop it early, which costs time, not truth. */
+/* Octets that need no care: no line end, no blank but a single space between two others. Eight at a
+ * time, by the borrow of each octet when 0x21 is taken from it: the lowest one found is certain. */
 static size_t plain_length(const char *bytes, size_t length)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
     size_t i = 0;
 
-    for (; i + 8 <= length; i += 8) {
-        uint64_t word;
+    while (i < length) {
+        if (i + 8 <= length) {
+            uint64_t word;
 
-        memcpy(&word, bytes + i, sizeof(word));
-        if (((word - ones * 0x21) | word) & tops)
+            memcpy(&word, bytes + i, sizeof(word));
+            word = GUINT64_FROM_LE(word);
+            word = ((word - ones * 0x21) | word) & tops;
+            if (word == 0) {
+                i += 8;
+                continue;
+            }
+            i += (size_t)__builtin_ctzll(word) / 8;
+        }
+        if (bytes[i] == '\r' || bytes[i] == '\t')
             break;
-    }
-    while (i < length && bytes[i] != '\r' && bytes[i] != ' ' && bytes[i] != '\t')
+        if (bytes[i] == ' ' && (i == 0 || i + 1 == length || (unsigned char)bytes[i + 1] <= ' '))
+            break;
         i++;
+    }
     return i;
 }
 

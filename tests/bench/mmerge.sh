@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # mmerge beside its peers, on the loopback.
 #
-#   tests/bench/mmerge.sh [PART…]   fast, far, big, tls (all of them)
+#   tests/bench/mmerge.sh [PART…]   fast, far, big, tls, dkim (all of them)
 #
 # BENCH_SCALE divides the amounts (1; 100 for a try that takes seconds), BENCH_ROUNDS are the rounds
 # (5).
@@ -12,8 +12,10 @@ rows=$((20000 / scale)) # 4 KB each
 far=$((600 / scale))    # over 50 ms
 big=$((1000 / scale))   # with 1 MiB
 tls=$((10000 / scale))
+dkim=$((6000 / scale))  # signed
 far=$((far < 40 ? 40 : far))
 big=$((big < 20 ? 20 : big))
+dkim=$((dkim < 400 ? 400 : dkim))
 lone=$((far / 20))      # of a client that waits for each reply
 lone=$((lone < 4 ? 4 : lone > 20 ? 20 : lone))
 
@@ -228,13 +230,86 @@ bench_tls()
     stop_background "$SINK_PID"
 }
 
+# --- signatures ----------------------------------------------------------------------------------
+
+run_unsigned()
+{
+    send unsigned dkim "smtp://127.0.0.1:$SINK_SMTP" --tls off --connections 10
+}
+
+run_rsa()
+{
+    send rsa dkim "smtp://127.0.0.1:$SINK_SMTP" --tls off --connections 10 \
+        --dkim "example.org:r:$T/rsa.pem"
+}
+
+run_ed25519()
+{
+    send ed25519 dkim "smtp://127.0.0.1:$SINK_SMTP" --tls off --connections 10 \
+        --dkim "example.org:e:$T/ed25519.pem"
+}
+
+run_check_unsigned()
+{
+    "$MB_BIN/mmerge" check "$T/dkim/letter.txt" "$T/dkim/rows.csv"
+}
+
+run_check_signed()
+{
+    "$MB_BIN/mmerge" check --dkim "example.org:r:$T/rsa.pem" "$T/dkim/letter.txt" \
+        "$T/dkim/rows.csv"
+}
+
+# Seconds of processor a signature, by OpenSSL's own account.
+run_openssl()
+{
+    openssl speed -seconds 2 rsa2048 ed25519 2>/dev/null >"$T/speed"
+    bench_note openssl rsa "$(awk '/^rsa +2048 bits/ { print 1 / $6 }' "$T/speed")"
+    bench_note openssl ed25519 "$(awk '/EdDSA \(Ed25519\)/ { print 1 / $(NF - 1) }' "$T/speed")"
+}
+
+# signature NAME: what one costs more than none.
+signature()
+{
+    awk "BEGIN {
+        more = ($(bench_median "$1" cpu) - $(bench_median unsigned cpu)) / $dkim
+        print (more > 0 ? more : 0) }"
+}
+
+bench_dkim()
+{
+    local kind
+
+    campaign dkim "$dkim"
+    openssl genrsa -out "$T/rsa.pem" 2048 2>/dev/null
+    openssl genpkey -algorithm ed25519 -out "$T/ed25519.pem"
+    chmod 600 "$T/rsa.pem" "$T/ed25519.pem"
+    start_mailsink "$T/dkim-sink" --discard
+    bench_rounds unsigned rsa ed25519 openssl check_unsigned check_signed
+    echo
+    for kind in rsa ed25519; do
+        bench_ratio "DKIM, $kind: processor a signature over openssl speed's" \
+            "$(signature $kind)" "$(bench_median openssl $kind)" \
+            "$([ $kind != rsa ] || echo "at most 1.15")"
+    done
+    echo "a signature: RSA-2048 $(signature rsa) s (openssl speed: $(bench_median openssl rsa) s)," \
+        "Ed25519 $(signature ed25519) s (openssl speed: $(bench_median openssl ed25519) s)"
+    bench_heads "$dkim rows of 4 KB to mailsink" "messages/s"
+    bench_row "mmerge, unsigned" unsigned "$dkim"
+    bench_row "mmerge, RSA-2048" rsa "$dkim"
+    bench_row "mmerge, Ed25519" ed25519 "$dkim"
+    bench_row "mmerge check, unsigned" check_unsigned "$dkim"
+    bench_row "mmerge check, RSA-2048" check_signed "$dkim"
+    stop_background "$SINK_PID"
+}
+
 case_begin "mmerge beside its peers"
 need_peer "msmtp" msmtp || exit 0
 MSMTP=$PEER
 need_peer "smtp-source" smtp-source || exit 0
 SMTP_SOURCE=$PEER
 need_smtp_sink "smtp-sink" || exit 0
-[ $# != 0 ] || set -- fast far big tls
+[ $# != 0 ] || set -- fast far big tls dkim
 for part in "$@"; do
     "bench_$part"
 done

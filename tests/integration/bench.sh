@@ -13,7 +13,8 @@ bench_runs()
 
     expect_exit 0 env BENCH_SCALE=200 BENCH_ROUNDS=1 "$MB_SOURCE/tests/bench/mmerge.sh"
     for line in "first claim to last outcome" "the whole process" "CHUNKING over waiting" \
-        "DATA over waiting" "octets/s over smtp-source" "TLS over clear" "main thread"; do
+        "DATA over waiting" "octets/s over smtp-source" "TLS over clear" "main thread" \
+        "rsa: processor a signature over openssl speed"; do
         expect_line "$line" "$T/out"
     done
     ! grep -E '(^| )(nan|inf|-[0-9])' "$T/out" || fail "a figure that is none"
