@@ -92,7 +92,7 @@ static void put_boundary(Builder *builder, const char *level, bool last)
 static bool put_body(Builder *builder, const MbComposeBody *body)
 {
     if (body->part == NULL)
-        return compose_put_text(builder->own, body->type, body->text, body->length,
+        return compose_put_text(builder->own, body->type, body->method, body->text, body->length,
                                 builder->message->eightbit, &builder->ends_line, builder->error);
     put_part(builder, body->part);
     return true;

@@ -133,8 +133,8 @@ bool compose_check_text(const char *text, size_t length, GError **error)
     return false;
 }
 
-bool compose_put_text(GString *out, const char *type, const char *text, size_t length,
-                      bool eightbit, bool *ends_line, GError **error)
+bool compose_put_text(GString *out, const char *type, const char *method, const char *text,
+                      size_t length, bool eightbit, bool *ends_line, GError **error)
 {
     MbEncoding encoding = choose(text, length, eightbit);
     size_t before;
@@ -144,7 +144,11 @@ bool compose_put_text(GString *out, const char *type, const char *text, size_t l
     *ends_line = encoding == MB_ENCODING_BASE64;
     g_string_append(out, "Content-Type: ");
     g_string_append(out, type);
-    g_string_append(out, encoding == MB_ENCODING_7BIT ? "; charset=us-ascii" : "; charset=utf-8");
+    if (method != NULL) /* of iCalendar, which is UTF-8 (RFC 5545, 3.1.4) */
+        g_string_append_printf(out, "; charset=utf-8; method=%s", method);
+    else
+        g_string_append(out,
+                        encoding == MB_ENCODING_7BIT ? "; charset=us-ascii" : "; charset=utf-8");
     g_string_append(out, "\r\nContent-Transfer-Encoding: ");
     g_string_append(out, mb_encoding_name(encoding));
     g_string_append(out, "\r\n\r\n");
@@ -173,7 +177,7 @@ MbComposePart *mb_compose_part_text(const char *type, const char *text, size_t l
     if (!check_type(type, error))
         return NULL;
     out = g_string_sized_new(length + length / 8 + 128);
-    if (compose_put_text(out, type, text, length, eightbit, &ends_line, error))
+    if (compose_put_text(out, type, NULL, text, length, eightbit, &ends_line, error))
         return new_part(g_string_free_to_bytes(out), ends_line);
     g_string_free(out, TRUE);
     return NULL;
@@ -270,6 +274,15 @@ static bool check_content_id(const char *id, GError **error)
     return true;
 }
 
+/* An invitation that is attached stays one (RFC 6047, 2.4). */
+static void put_method(GString *head, const char *type, const char *content, size_t length)
+{
+    g_autoptr(GString) method = g_string_new(NULL);
+
+    if (strcmp(type, "text/calendar") == 0 && mb_compose_calendar_method(content, length, method))
+        g_string_append_printf(head, "; method=%s", method->str);
+}
+
 MbComposePart *mb_compose_part_file(const MbComposeFile *file, GError **error)
 {
     const char *type = file->type != NULL ? file->type : type_of(file->name);
@@ -288,6 +301,7 @@ MbComposePart *mb_compose_part_file(const MbComposeFile *file, GError **error)
     g_string_append_printf(head, "Content-Type: %s", type);
     if (is_utf8_text(type, content, length))
         g_string_append(head, "; charset=utf-8");
+    put_method(head, type, content, length);
     if (file->name != NULL)
         mb_params_encode("name", file->name, strlen(file->name), head->len, head);
     column = head->len + 2;

@@ -17,9 +17,10 @@ struct MbComposePart {
 /* Fails for what is not UTF-8. */
 bool compose_check_text(const char *text, size_t length, GError **error);
 
-/* Appends a text part to `out`; *ends_line as above. The text has to be UTF-8 and `type` a type. */
-bool compose_put_text(GString *out, const char *type, const char *text, size_t length,
-                      bool eightbit, bool *ends_line, GError **error);
+/* Appends a text part to `out`; *ends_line as above. The text has to be UTF-8 and `type` a type;
+ * `method` is the parameter of text/calendar, or NULL. */
+bool compose_put_text(GString *out, const char *type, const char *method, const char *text,
+                      size_t length, bool eightbit, bool *ends_line, GError **error);
 
 /* What every boundary of ours begins with: neither quoted-printable nor base64 can yield it, and
  * text that holds it is encoded. */

@@ -50,3 +50,21 @@ expect_equal "words on stderr" "" "$(cat "$T/err")"
 expect_line "most empty values: row 2 (copy_to)" "$T/out"
 expect_line "149 B  opening-hours.csv, with 6 messages" "$T/out"
 expect_line "letters beyond ASCII: rows " "$T/out"
+
+case_begin "newsletter: the script sends it signed, with one click, and check has no advice"
+expect_exit 0 "$MB_SOURCE/samples/newsletter/try.sh" "$T/newsletter"
+expect_equal "words on stderr" "" "$(cat "$T/err")"
+expect_no_line "large receivers" "$T/out"
+expect_line "campaign template-people: 15 sent" "$T/out"
+expect_equal "signed, with both fields" "6 6 6" "$(for field in 'DKIM-Signature: v=1' \
+    'List-Unsubscribe: <https://green-street.example/leave?who=' \
+    'List-Unsubscribe-Post: List-Unsubscribe=One-Click'; do
+    grep -lF "$field" "$T"/newsletter/mailsink/new/*.eml | wc -l
+done | tr '\n' ' ' | sed 's/ $//')"
+
+case_begin "invitation: the script runs, and each guest gets a calendar"
+expect_exit 0 "$MB_SOURCE/samples/invitation/try.sh" "$T/invitation"
+expect_line "campaign template-guests: 3 sent" "$T/out"
+expect_line "text/calendar" "$T/out"
+expect_equal "calendars" 3 "$(grep -l '^Content-Type: text/calendar; charset=utf-8; method=REQUEST' \
+    "$T"/invitation/mailsink/new/*.eml | wc -l)"

@@ -161,8 +161,8 @@ START_TEST(levels_of_one_child_are_left_out)
                     mb_compose_part_text("text/html", text->str, text->len, false, NULL);
                 MbComposePart *pdfs[] = {pdf, pdf}, *pngs[] = {png, png};
                 MbComposeBody bodies[] = {
-                    {built == 1 ? plain : NULL, "text/plain", text->str, text->len},
-                    {built == 1 ? html : NULL, "text/html", text->str, text->len}};
+                    {built == 1 ? plain : NULL, "text/plain", NULL, text->str, text->len},
+                    {built == 1 ? html : NULL, "text/html", NULL, text->str, text->len}};
                 MbComposeMessage message = {.head = head,
                                             .bodies = bodies,
                                             .n_bodies = cases[i].bodies,

@@ -80,7 +80,7 @@ bool campaign_compose(Rendering *rendering, GError **error)
     MmRenderer *renderer = rendering->renderer;
     const MmCampaign *campaign = rendering->campaign;
     MbComposeMessage message;
-    MbComposeBody bodies[2];
+    MbComposeBody bodies[3];
     size_t n = 1;
 
     if (campaign->html.exists && !render_html(rendering, &bodies[1], error))
@@ -88,6 +88,8 @@ bool campaign_compose(Rendering *rendering, GError **error)
     if (!render_plain(rendering, &bodies[0], error))
         return false;
     n += campaign->html.exists;
+    if (campaign->calendar.exists && !campaign_render_calendar(rendering, &bodies[n++], error))
+        return false;
     campaign_add_all(renderer->attachments, campaign->attached);
     message = (MbComposeMessage){
         .head = renderer->head,

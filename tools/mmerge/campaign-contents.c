@@ -12,6 +12,7 @@ typedef enum {
     BODY_TEXT,
     BODY_HTML,
     BODY_MARKDOWN,
+    BODY_CALENDAR,
 } BodyType;
 
 bool campaign_is_blank(const char *text, size_t length)
@@ -121,7 +122,7 @@ static bool take_body(MmCampaign *campaign, Body *body, BodyType type, const cha
            prepare_body(campaign, body, is_html ? "text/html" : "text/plain", error);
 }
 
-/* `Html: body.html`, or a file of Markdown, and `Text: body.txt`. */
+/* `Html: body.html`, or a file of Markdown, `Text: body.txt` and `Calendar: invite.ics`. */
 static bool take_body_file(MmCampaign *campaign, const MmField *field, Body *body, BodyType type,
                            GError **error)
 {
@@ -155,7 +156,11 @@ static bool take_body_file(MmCampaign *campaign, const MmField *field, Body *bod
     }
     if (type == BODY_HTML && (g_str_has_suffix(path, ".md") || g_str_has_suffix(path, ".markdown")))
         type = BODY_MARKDOWN;
-    return take_body(campaign, body, type, path, source != NULL ? source : "", length, 1, error);
+    if (source == NULL)
+        source = "";
+    if (type == BODY_CALENDAR)
+        return campaign_take_calendar(campaign, path, source, length, error);
+    return take_body(campaign, body, type, path, source, length, 1, error);
 }
 
 static const MmField *find_raw(const MmLetter *letter, const char *name)
@@ -209,7 +214,8 @@ static bool derive_text(MmCampaign *campaign, GError **error)
 
 static bool take_bodies(MmCampaign *campaign, const MmLetter *letter, GError **error)
 {
-    const MmField *html = find_raw(letter, "Html"), *text = find_raw(letter, "Text");
+    const MmField *html = find_raw(letter, "Html"), *text = find_raw(letter, "Text"),
+                  *calendar = find_raw(letter, "Calendar");
     bool blank = campaign_is_blank(letter->body, letter->body_length);
     BodyType type;
 
@@ -225,6 +231,9 @@ static bool take_bodies(MmCampaign *campaign, const MmLetter *letter, GError **e
     if (html != NULL && !take_body_file(campaign, html, &campaign->html, BODY_HTML, error))
         return false;
     if (text != NULL && !take_body_file(campaign, text, &campaign->plain, BODY_TEXT, error))
+        return false;
+    if (calendar != NULL &&
+        !take_body_file(campaign, calendar, &campaign->calendar, BODY_CALENDAR, error))
         return false;
     if (blank && (html != NULL || text != NULL))
         return true;

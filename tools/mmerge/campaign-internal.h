@@ -30,9 +30,10 @@ typedef enum {
     FIELD_RETURN_PATH,
     FIELD_ATTACHMENT,  /* one path */
     FIELD_ATTACHMENTS, /* paths between commas */
-    FIELD_BODY_TYPE,   /* of the campaign, not of the message: these three */
+    FIELD_BODY_TYPE,   /* of the campaign, not of the message: these four */
     FIELD_BODY_HTML,
     FIELD_BODY_TEXT,
+    FIELD_BODY_CALENDAR,
 } FieldKind;
 
 /* A header field of the template, compiled. */
@@ -82,7 +83,7 @@ struct MmCampaign {
 
     GPtrArray *fields; /* Field */
     bool has_to;
-    Body plain, html;
+    Body plain, html, calendar;
     GPtrArray *attached;    /* MbComposePart, --attach */
     GHashTable *suppressed; /* folded addresses */
     GPtrArray *warnings;    /* NULL-ended */
@@ -97,6 +98,7 @@ struct MmRenderer {
     MbComposeHead *head;
     GString *value; /* of the field under way */
     GString *plain, *html, *rewritten;
+    GString *calendar, *method;
     GStringChunk *texts;
     GArray *mailboxes;                /* MbComposeMailbox, of the field under way */
     GArray *recipients;               /* MmLedgerRecipient */
@@ -196,6 +198,14 @@ MbComposePart *campaign_row_file(MmRenderer *renderer, const char *path, const c
                                  GError **error);
 
 void campaign_add_all(GPtrArray *to, const GPtrArray *from);
+
+/* --- campaign-calendar.c ------------------------------------------------------------------ */
+
+bool campaign_take_calendar(MmCampaign *campaign, const char *path, const char *source,
+                            size_t length, GError **error);
+
+/* The part borrows from the renderer. */
+bool campaign_render_calendar(Rendering *rendering, MbComposeBody *part, GError **error);
 
 /* --- campaign-sign.c ---------------------------------------------------------------------- */
 

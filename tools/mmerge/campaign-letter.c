@@ -29,6 +29,7 @@ static const struct {
     {"Content-Type", FIELD_BODY_TYPE, true},
     {"Html", FIELD_BODY_HTML, true},
     {"Text", FIELD_BODY_TEXT, true},
+    {"Calendar", FIELD_BODY_CALENDAR, true},
     {"Disposition-Notification-To", FIELD_MAILBOXES, true},
     {"Errors-To", FIELD_MAILBOXES, true},
     {"In-Reply-To", FIELD_RAW, true},

@@ -17,6 +17,8 @@ MmRenderer *mm_renderer_new(const MmCampaign *campaign)
     renderer->plain = g_string_new(NULL);
     renderer->html = g_string_new(NULL);
     renderer->rewritten = g_string_new(NULL);
+    renderer->calendar = g_string_new(NULL);
+    renderer->method = g_string_new(NULL);
     renderer->sender = g_string_new(NULL);
     renderer->from_domain = g_string_new(NULL);
     renderer->message_id = g_string_new(NULL);
@@ -39,6 +41,8 @@ void mm_renderer_free(MmRenderer *renderer)
     g_string_free(renderer->plain, TRUE);
     g_string_free(renderer->html, TRUE);
     g_string_free(renderer->rewritten, TRUE);
+    g_string_free(renderer->calendar, TRUE);
+    g_string_free(renderer->method, TRUE);
     g_string_free(renderer->sender, TRUE);
     g_string_free(renderer->from_domain, TRUE);
     mb_dkim_sealer_free(renderer->sealer);

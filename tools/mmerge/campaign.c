@@ -267,6 +267,7 @@ void mm_campaign_free(MmCampaign *campaign)
         return;
     campaign_body_clear(&campaign->plain);
     campaign_body_clear(&campaign->html);
+    campaign_body_clear(&campaign->calendar);
     g_ptr_array_unref(campaign->fields);
     g_ptr_array_unref(campaign->attached);
     g_ptr_array_unref(campaign->names);

@@ -120,6 +120,7 @@ MbComposePart *mb_compose_part_file(const MbComposeFile *file, GError **error);
 typedef struct {
     MbComposePart *part; /* NULL: encode `text` */
     const char *type;    /* as in "text/plain" */
+    const char *method;  /* the parameter of text/calendar, or NULL */
     const char *text;    /* UTF-8 */
     size_t length;
 } MbComposeBody;
@@ -144,6 +145,16 @@ MbWire *mb_compose_message(const MbComposeMessage *message, GError **error);
 
 /* Fails where mb_compose_message() would, and makes nothing. */
 bool mb_compose_message_check(const MbComposeMessage *message, GError **error);
+
+/* --- calendars ---------------------------------------------------------------------------- */
+
+/* Appends the METHOD of an iCalendar object (RFC 5545, 3.7.2) in capitals. False, and nothing
+ * appended: it has none. */
+bool mb_compose_calendar_method(const char *text, size_t length, GString *method);
+
+/* Appends the lines of an iCalendar object, each with CRLF and folded at 75 octets where it is
+ * longer (RFC 5545, 3.1); empty ones are left out. */
+void mb_compose_calendar_fold(const char *text, size_t length, GString *out);
 
 /* --- HTML --------------------------------------------------------------------------------- */
 

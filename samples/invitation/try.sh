@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# An invitation that mail programs can accept or decline: a calendar beside text and HTML. All goes
+# to a mail server of your own on loopback; nothing leaves this machine.
+#
+#   samples/invitation/try.sh [FOLDER]      FOLDER takes the results (build/invitation)
+#
+# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+out=${1:-build/invitation}
+bin=${MB_BIN:-build/release/bin}
+sample=samples/invitation
+
+run()
+{
+    printf '\n$'
+    printf ' %q' "$@"
+    printf '\n'
+    "$@"
+}
+
+rm -rf "$out"
+mkdir -p "$out"
+"$bin/mailsink" --smtp 127.0.0.1:0 --store "$out/mailsink" --ready-file "$out/ready" \
+    >"$out/mailsink.log" 2>&1 </dev/null &
+trap 'kill %1 2>/dev/null; wait' EXIT
+for _ in {1..200}; do
+    [ ! -s "$out/ready" ] || break
+    sleep 0.05
+done
+port=$(sed -n 's/^smtp=.*://p' "$out/ready")
+
+# Who a row is: the guest, whatever else changes. METHOD and UID tell a later mail that changes or
+# cancels the evening (METHOD:CANCEL, SEQUENCE:1) what it is about.
+campaign=(--key uid "$sample/template.txt" "$sample/guests.csv")
+
+run "$bin/mmerge" check "${campaign[@]}"
+run "$bin/mmerge" send --server "smtp://127.0.0.1:$port" --tls off --ledger "$out/guests.db" \
+    "${campaign[@]}"
+run "$bin/mparse" "$out/mailsink/new/"*1.eml
+
+printf '\nThe messages, as they arrived: %s\n' "$out/mailsink/new"
