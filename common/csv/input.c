@@ -120,6 +120,16 @@ static size_t unit_of(const CsvInput *input)
     return 1;
 }
 
+/* The last letter of a conversion that waits whether an accent follows (CP1258 and its like). */
+static void flush_conversion(CsvInput *input)
+{
+    char buffer[64], *to = buffer;
+    gsize to_left = sizeof buffer;
+
+    g_iconv(input->iconv, NULL, NULL, &to, &to_left);
+    g_string_append_len(input->text, buffer, to - buffer);
+}
+
 static void convert(CsvInput *input)
 {
     char buffer[8192];
@@ -138,11 +148,14 @@ static void convert(CsvInput *input)
         if (problem == EINVAL && !input->finished)
             break;
         if (problem == EILSEQ || problem == EINVAL) {
+            flush_conversion(input);
             note_bad(input, done);
             done += MIN(unit_of(input), input->raw->len - done);
         }
     }
     skip_raw(input, done);
+    if (input->finished)
+        flush_conversion(input);
     if (input->at_start && input->text->len >= 3) {
         input->at_start = false;
         if (memcmp(input->text->str, "\xEF\xBB\xBF", 3) == 0) {
@@ -185,15 +198,20 @@ void csv_input_finish(CsvInput *input)
 
 /* ---- beginning in the middle ---- */
 
-/* Encodings whose octets mean the same wherever a character begins. */
+/* Encodings whose octets mean the same wherever a character begins. Some of their families hold a
+ * letter back until they have seen whether an accent follows. */
 static bool is_stateless(const char *encoding)
 {
+    static const char *const waiting[] = {"1255", "1258", "HKSCS", "X0213"};
     static const char *const prefixes[] = {
         "ISO-8859-", "ISO8859-", "WINDOWS-", "CP125",    "CP437",    "CP85",
         "KOI8-",     "LATIN",    "MAC",      "UTF-16LE", "UTF-16BE", "UTF-32LE",
         "UTF-32BE",  "GBK",      "GB18030",  "BIG5",     "EUC-",     "SHIFT_JIS",
     };
 
+    for (guint i = 0; i < G_N_ELEMENTS(waiting); i++)
+        if (strcasestr(encoding, waiting[i]) != NULL)
+            return false;
     for (guint i = 0; i < G_N_ELEMENTS(prefixes); i++)
         if (g_ascii_strncasecmp(encoding, prefixes[i], strlen(prefixes[i])) == 0)
             return true;

@@ -401,6 +401,7 @@ static const struct {
     {"UTF-16BE with BOM", "UTF-16BE", "\xFE\xFF", NULL, 2, true},
     {"windows-1252 as said", "WINDOWS-1252", "", "windows-1252", 0, true},
     {"stateful", "ISO-2022-JP", "", "ISO-2022-JP", 0, false},
+    {"letters wait for accents", "CP1258", "", "windows-1258", 0, false},
 };
 
 /* Long rows, rows over two lines, blank lines, rows that are wrong. */
@@ -470,6 +471,21 @@ START_TEST(every_place_of_a_file_can_be_gone_to)
 }
 END_TEST
 
+START_TEST(the_last_letter_waits_for_no_accent)
+{
+    MbCsvOptions options = {.encoding = "windows-1258"};
+    g_autoptr(MbCsv) csv = mb_csv_new(&options, NULL);
+    MbCsvRow row;
+
+    mb_csv_push(csv, "email,name\nb@example.org,B", 26);
+    mb_csv_push(csv, "a", 1);
+    mb_csv_finish(csv);
+    ck_assert_int_eq(mb_csv_next(csv, &row, NULL), MB_NEXT);
+    ck_assert_str_eq(row.values[1].text, "Ba");
+    ck_assert_int_eq(mb_csv_next(csv, &row, NULL), MB_END);
+}
+END_TEST
+
 START_TEST(a_header_that_changes_is_noticed)
 {
     g_autofree char *folder = g_dir_make_tmp("mb-csv-XXXXXX", NULL);
@@ -525,6 +541,7 @@ int main(void)
     tcase_set_timeout(files, 30);
     tcase_add_test(files, a_file_reads_and_rewinds);
     tcase_add_loop_test(files, every_place_of_a_file_can_be_gone_to, 0, G_N_ELEMENTS(placed));
+    tcase_add_test(files, the_last_letter_waits_for_no_accent);
     tcase_add_test(files, a_header_that_changes_is_noticed);
     tcase_add_test(files, files_that_cannot_be_read_are_named);
     suite_add_tcase(suite, files);
