@@ -263,6 +263,9 @@ START_TEST(after_one_that_was_taken_it_is_renewed_again)
         check_secret(secret, want, &edition);
         mb_secret_accepted(secret, edition);
     }
+    ck_assert(mb_secret_renew(secret, edition, refusal));
+    check_secret(secret, "t5", &edition);
+    ck_assert(!mb_secret_renew(secret, edition, refusal)); /* this one was not taken */
 }
 END_TEST
 
