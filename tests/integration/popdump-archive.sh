@@ -219,6 +219,18 @@ expect_exit 65 "$popdump" verify "$T/damaged"
 expect_line "missing: $last" "$T/out"
 expect_exit 0 "$popdump" verify "$archive"
 
+case_begin "a segment that is gone is 65 until its messages are there again, to verify for ever"
+cp -a "$archive" "$T/gap"
+expect_exit 0 "$popdump" seal "$T/gap"
+rm -f "$T/gap"/seg/000001.tar*
+expect_exit 65 fetch "$T/gap"
+expect_line "put it back from a copy" "$T/err"
+expect_exit 0 fetch "$T/gap"
+expect_line "put it back from a copy" "$T/err"
+expect_line "nothing new" "$T/out"
+expect_exit 65 "$popdump" verify "$T/gap"
+expect_line "missing: seg/000001" "$T/out"
+
 case_begin "a full standard output is told"
 to_full()
 {
