@@ -45,6 +45,28 @@ stays_small $most "$mparse" -j 4 -f json -o /dev/null large.mbox
 expect_line "$((3000 * times)) messages" err
 rm large.mbox
 
+case_begin "entries of an archive whose names are long"
+"$MB_PYTHON" - <<'PYTHON'
+import tarfile
+
+with tarfile.open("names.tar.gz", "w:gz", format=tarfile.PAX_FORMAT, compresslevel=1) as archive:
+    for i in range(2400):
+        archive.addfile(tarfile.TarInfo("a" * 60000 + str(i)))
+PYTHON
+stays_small $most "$mparse" -j 4 -f shape names.tar.gz
+expect_line "2400 files that are no mail" err
+
+case_begin "fragments whose ids are long: no set is told, and that is said"
+"$MB_PYTHON" - <<'PYTHON'
+with open("ids.mbox", "wb") as mbox:
+    for i in range(30):
+        mbox.write(b"From a@b.example Mon Nov 23 10:00:00 2026\nFrom: a@b.example\nContent-Type: "
+                   b'message/partial; number=1; total=2; id="%d%s"\n\nx\n\n' % (i, b"x" * 3000000))
+PYTHON
+stays_small $most "$mparse" -j 1 -f tree ids.mbox
+expect_equal "exit code" 2 "$CODE"
+expect_line "limit hit: items" err
+
 case_begin "one message of $((octets >> 20)) MiB of content, streamed"
 {
     printf 'From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\n'

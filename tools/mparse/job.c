@@ -124,8 +124,10 @@ static MbLocator copy_locator(MpJob *job, const MbLocator *locator)
     guint count = g_strv_length(locator->containers);
     char **names = g_new0(char *, count + 1);
 
-    for (guint i = 0; i < count; i++)
+    for (guint i = 0; i < count; i++) {
         names[i] = g_string_chunk_insert_const(job->strings, locator->containers[i]);
+        job->bytes += strlen(names[i]);
+    }
     g_ptr_array_add(job->large, names);
     return (MbLocator){.path = g_string_chunk_insert_const(job->strings, locator->path),
                        .containers = names,
@@ -152,6 +154,7 @@ void mp_job_add_text(MpJob *job, MpEntryKind kind, const char *text)
 {
     MpEntry entry = {.kind = kind, .text = g_string_chunk_insert(job->strings, text)};
 
+    job->bytes += strlen(text);
     g_array_append_val(job->entries, entry);
 }
 

@@ -38,7 +38,7 @@ typedef struct {
     size_t used;
     GPtrArray *large; /* other items' bytes, containers' names */
     GStringChunk *strings;
-    size_t bytes; /* of all items */
+    size_t bytes; /* of all items, names and texts */
 
     GString *out;      /* what is printed */
     GString *manifest; /* lines of -x */

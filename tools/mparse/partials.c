@@ -11,6 +11,7 @@ struct MpPartials {
     pthread_mutex_t mutex;
     GHashTable *sets; /* of Set, by id (GBytes) */
     size_t count;
+    size_t bytes; /* of ids and addresses */
     bool is_full;
 };
 
@@ -66,18 +67,29 @@ bool mp_partials_read(const MbParams *type, const MbParam **id, uint64_t *number
            read_number(mb_params_get(type, "number"), number) && (*total == 0 || *number <= *total);
 }
 
+/* The same sum in whatever order fragments come, so that all runs are full, or none. */
+static bool take_room(MpPartials *partials, size_t bytes)
+{
+    partials->count++;
+    partials->bytes += bytes;
+    if (partials->count > MP_PARTIALS_MAX || partials->bytes > MP_PARTIALS_BYTES) {
+        partials->is_full = true;
+        g_hash_table_remove_all(partials->sets);
+    }
+    return !partials->is_full;
+}
+
 static void add(MpPartials *partials, const MbParam *id, MpFragment *fragment)
 {
     g_autoptr(GBytes) key = g_bytes_new(id->value, id->value_length);
     Set *set;
 
     pthread_mutex_lock(&partials->mutex);
-    partials->is_full = partials->is_full || partials->count == MP_PARTIALS_MAX;
-    if (partials->is_full) {
+    set = g_hash_table_lookup(partials->sets, key);
+    if (partials->is_full ||
+        !take_room(partials, strlen(fragment->address) + (set == NULL ? id->value_length : 0))) {
         g_free(fragment->address);
     } else {
-        partials->count++;
-        set = g_hash_table_lookup(partials->sets, key);
         if (set == NULL) {
             set = g_new0(Set, 1);
             set->fragments = g_array_new(FALSE, FALSE, sizeof(MpFragment));
@@ -101,7 +113,8 @@ void mp_partials_note(MpPartials *partials, const MpMessage *message)
         const uint8_t *value;
         size_t length;
 
-        if (strcmp(mb_tree_type(tree, part), "message/partial") != 0)
+        if (mb_tree_part(tree, part)->content_type == MB_TREE_NONE ||
+            strcmp(mb_tree_type(tree, part), "message/partial") != 0)
             continue;
         if (scratch == NULL)
             scratch = g_byte_array_new();

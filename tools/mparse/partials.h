@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MP_PARTIALS_MAX 100000 /* fragments that are kept in mind */
+#define MP_PARTIALS_MAX   100000             /* fragments that are kept in mind … */
+#define MP_PARTIALS_BYTES ((size_t)16 << 20) /* … and bytes of their ids and addresses */
 
 typedef struct {
     char *address;    /* of the part */

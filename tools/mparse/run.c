@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include "crew.h"
+#include "partials.h"
 
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/log.h>
@@ -180,9 +181,13 @@ static int exit_status(const Run *run)
 static void print_summary(Run *run)
 {
     g_autoptr(MpPrinter) printer = mp_printer_new(run->options);
+    MpSummary *summary = mp_crew_summary(run->crew);
 
-    if (run->is_printed && printer->summary != NULL)
-        printer->summary(printer, mp_crew_summary(run->crew), mp_output_buffer(run->output));
+    if (!run->is_printed || printer->summary == NULL)
+        return;
+    if (mp_partials_is_full(run->options->partials))
+        summary->limits |= MB_LIMIT_ITEMS;
+    printer->summary(printer, summary, mp_output_buffer(run->output));
 }
 
 static bool finish(Run *run, GError **error)
