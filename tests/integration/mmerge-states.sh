@@ -289,6 +289,25 @@ expect_exit 10 "$MB_BIN/mmerge" send "${server[@]}" --window 1 --max-failures 10
 expect_equal "refused" 10 "$(in_state refused | wc -w)"
 mv kept.csv people.csv
 
+case_begin "killed where each message has a recipient refused: what was answered is in doubt for nobody"
+cp people.csv kept.csv
+awk 'BEGIN { print "name,email"; for (i = 1; i <= 40; i++) printf "P%d,p%d@x.test\n", i, i }' >people.csv
+fresh --hide CHUNKING --fault "$(seq -f 'smtp rcpt %g 550 5.1.1 who' 2 2 80; echo 'smtp dot 30 silence')"
+start_background "$T/run.log" "$MB_BIN/mmerge" send "${server[@]}" --max-failures 100% --window 1 copied-letter \
+    people.csv
+twenty_nine()
+{
+    [ "$(stored | wc -w)" -ge 29 ] && [ "$(in_state refused | wc -w)" -ge 29 ]
+}
+wait_for twenty_nine
+kill -KILL "$STARTED_PID"
+wait "$STARTED_PID" 2>/dev/null || true
+expect_equal "sent" 29 "$(in_state sent | wc -w)"
+doubtful="$(in_state in-doubt)"
+[ -z "${doubtful%copy-p30 p30 }" ] || fail "in doubt: $doubtful"
+mv kept.csv people.csv
+statement M-27
+
 case_begin "in doubt: resolved as sent, resolved as unsent, or sent again by word"
 fresh --fault "smtp dot 1 lose"
 expect_exit 75 send

@@ -224,10 +224,17 @@ static void settle(Dispatch *dispatch, MmJob *job)
 
 static void collect(Dispatch *dispatch)
 {
+    GError *error = NULL;
+    bool mixed = false;
     MmJob *job;
 
-    while ((job = mb_queue_try_pop(dispatch->exchange.results)) != NULL)
+    while ((job = mb_queue_try_pop(dispatch->exchange.results)) != NULL) {
+        mixed |= mm_job_mark(job) == MM_MARK_MIXED;
         settle(dispatch, job);
+    }
+    /* What each recipient got stands in no mark: a kill would leave all of them in doubt. */
+    if (mixed && dispatch->run->ledger != NULL && !mm_ledger_flush(dispatch->run->ledger, &error))
+        stop_take(dispatch, error);
     check_failures(dispatch);
     mb_progress_update(dispatch->progress, mm_summary_done(dispatch->run->summary), 0);
 }
@@ -373,60 +380,15 @@ static bool start_workers(Dispatch *dispatch, GError **error)
     return true;
 }
 
-typedef struct {
-    GArray *times; /* int64_t */
-    char *key;     /* the row counted last */
-    int64_t now, updated;
-} Past;
-
-/* What was sent within the rate's window before this run counts too, a message once, at the end of
- * its second. A time to come
- * was written before the clock was set back. */
-static bool note_past(const MmLedgerEntry *entry, void *user)
-{
-    Past *past = user;
-    int64_t when = MIN(entry->updated, past->now);
-
-    if (entry->updated == 0 || entry->state == MM_PENDING || entry->state == MM_INVALID ||
-        entry->state == MM_SUPPRESSED ||
-        (past->updated == entry->updated && g_strcmp0(past->key, entry->key) == 0))
-        return true;
-    g_array_append_val(past->times, when);
-    g_free(past->key);
-    past->key = g_strdup(entry->key);
-    past->updated = entry->updated;
-    return true;
-}
-
-static int by_time(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left;
-    int64_t b = *(const int64_t *)right;
-
-    return a < b ? -1 : a > b;
-}
-
 static bool make_pacer(Dispatch *dispatch, GError **error)
 {
     const MmSendOptions *options = dispatch->run->options;
-    g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    Past past = {.times = times, .now = now_s()};
-    gint64 offset_us = g_get_monotonic_time() - g_get_real_time();
 
     if (options->rate_count == 0)
         return true;
-    if (dispatch->run->ledger != NULL &&
-        !mm_ledger_each(dispatch->run->ledger, NULL, note_past, &past, error)) {
-        g_free(past.key);
-        return false;
-    }
-    g_free(past.key);
-    g_array_sort(times, by_time);
-    dispatch->exchange.pacer = mm_pacer_new(options->rate_count, options->rate_seconds);
-    for (guint i = 0; i < times->len; i++)
-        mm_pacer_add_past(dispatch->exchange.pacer,
-                          (g_array_index(times, int64_t, i) + 1) * G_USEC_PER_SEC + offset_us);
-    return true;
+    dispatch->exchange.pacer = mm_pacer_new_after(options->rate_count, options->rate_seconds,
+                                                  dispatch->run->ledger, now_s(), error);
+    return dispatch->exchange.pacer != NULL;
 }
 
 static bool prepare(Dispatch *dispatch, GError **error)

@@ -105,3 +105,57 @@ gint64 mm_pacer_take(MmPacer *pacer, gint64 now_us)
     pthread_mutex_unlock(&pacer->lock);
     return wait;
 }
+
+/* --- what was sent before ----------------------------------------------------------------- */
+
+typedef struct {
+    GArray *times; /* int64_t */
+    char *key;     /* the row counted last */
+    int64_t now, updated;
+} Past;
+
+/* A message once, at the end of its second. A time to come was written before the clock was set
+ * back. */
+static bool note_past(const MmLedgerEntry *entry, void *user)
+{
+    Past *past = user;
+    int64_t when = MIN(entry->updated, past->now);
+
+    if (entry->updated == 0 || entry->state == MM_PENDING || entry->state == MM_INVALID ||
+        entry->state == MM_SUPPRESSED ||
+        (past->updated == entry->updated && g_strcmp0(past->key, entry->key) == 0))
+        return true;
+    g_array_append_val(past->times, when);
+    g_free(past->key);
+    past->key = g_strdup(entry->key);
+    past->updated = entry->updated;
+    return true;
+}
+
+static int by_time(const void *left_time, const void *right_time)
+{
+    int64_t a = *(const int64_t *)left_time;
+    int64_t b = *(const int64_t *)right_time;
+
+    return a < b ? -1 : a > b;
+}
+
+MmPacer *mm_pacer_new_after(guint count, guint seconds, MmLedger *ledger, int64_t now_s,
+                            GError **error)
+{
+    g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    Past past = {.times = times, .now = now_s};
+    gint64 offset_us = g_get_monotonic_time() - g_get_real_time();
+    bool good = ledger == NULL || mm_ledger_each(ledger, NULL, note_past, &past, error);
+    MmPacer *pacer;
+
+    g_free(past.key);
+    if (!good)
+        return NULL;
+    g_array_sort(times, by_time);
+    pacer = mm_pacer_new(count, seconds);
+    for (guint i = 0; i < times->len; i++)
+        mm_pacer_add_past(pacer,
+                          (g_array_index(times, int64_t, i) + 1) * G_USEC_PER_SEC + offset_us);
+    return pacer;
+}

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "ledger.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +20,11 @@ bool mm_rate_parse(const char *text, guint *count, guint *seconds, GError **erro
 MmPacer *mm_pacer_new(guint count, guint seconds);
 void mm_pacer_free(MmPacer *pacer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmPacer, mm_pacer_free)
+
+/* One that counts what the ledger (NULL: none) says was sent before; `now_s` is the time of day, in
+ * seconds since 1970. Its clock is the monotonic one. */
+MmPacer *mm_pacer_new_after(guint count, guint seconds, MmLedger *ledger, int64_t now_s,
+                            GError **error);
 
 /* What earlier runs sent, in the order of time; before the first take. */
 void mm_pacer_add_past(MmPacer *pacer, gint64 when_us);
