@@ -12,24 +12,8 @@ out=${1:-build/invoices}
 bin=${MB_BIN:-build/release/bin}
 sample=samples/invoices
 
-run()
-{
-    printf '\n$'
-    printf ' %q' "$@"
-    printf '\n'
-    "$@"
-}
-
-rm -rf "$out"
-mkdir -p "$out"
-"$bin/mailsink" --smtp 127.0.0.1:0 --store "$out/mailsink" --ready-file "$out/ready" \
-    >"$out/mailsink.log" 2>&1 </dev/null &
-trap 'kill %1 2>/dev/null; wait' EXIT
-for _ in {1..200}; do
-    [ ! -s "$out/ready" ] || break
-    sleep 0.05
-done
-port=$(sed -n 's/^smtp=.*://p' "$out/ready")
+# shellcheck source=samples/local-server.sh
+. samples/local-server.sh
 
 # Who a row is: the number of the invoice, whatever else changes in the list.
 campaign=(--key number "$sample/template.txt" "$sample/invoices.csv")
