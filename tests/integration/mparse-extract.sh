@@ -25,6 +25,30 @@ compares "generated mail" 60 generated.*.eml
 compares "our own mail" 1 "$MB_SOURCE"/tests/data/mail/*.eml
 compares "what the fuzzer starts from" 5 "$MB_SOURCE"/tests/fuzz/corpus/scan/*
 
+{
+    printf 'From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n'
+    printf -- '--b\nContent-Type: message/rfc822\n\nFrom: c@d.example\n\ninner\n--b--\n'
+} >nested.eml
+case_begin "what is in a part that is named"
+expect_exit 0 "$MB_BIN/mparse" -qf shape -x two nested.eml:2
+expect_equal "files" 1 "$(wc -l <two/manifest.jsonl)"
+expect_equal "content" inner "$(cat two/000001-2.1-*)"
+expect_exit 0 "$MB_BIN/mparse" -qf shape -x both nested.eml:TEXT
+expect_equal "files" 2 "$(wc -l <both/manifest.jsonl)"
+
+case_begin "a file that stands elsewhere too is not written to"
+mkdir linked
+echo precious >precious
+ln precious linked/.part-0
+expect_exit 0 "$MB_BIN/mparse" -qf shape -x linked nested.eml
+ln -f precious linked/manifest.jsonl
+expect_exit 74 "$MB_BIN/mparse" -qf shape -x linked nested.eml
+expect_line "linked/manifest.jsonl: cannot write" "$T/err"
+rm linked/manifest.jsonl
+mkfifo linked/manifest.jsonl
+expect_exit 74 timeout 20 "$MB_BIN/mparse" -qf shape -x linked nested.eml
+expect_equal "the file" precious "$(cat precious)"
+
 case_begin "the comparison can fail"
 mkdir wrong
 cat >wrong/mparse <<END

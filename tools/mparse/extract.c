@@ -9,6 +9,7 @@
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/json.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MANIFEST "manifest.jsonl"
@@ -60,15 +61,28 @@ void mp_extract_free(MpExtract *extract)
     g_free(extract);
 }
 
+/* A file that stands nowhere else. */
+static bool is_own(int descriptor)
+{
+    struct stat status;
+
+    if (fstat(descriptor, &status) != 0)
+        return false;
+    errno = S_ISREG(status.st_mode) ? EMLINK : EINVAL;
+    return S_ISREG(status.st_mode) && status.st_nlink == 1;
+}
+
 /* With the first message: where there is none, a manifest of another run stays. A link that
  * somebody put in its place must not lead out of the folder. */
 bool mp_extract_begin(MpExtract *extract, GError **error)
 {
     if (extract->manifest >= 0)
         return true;
-    extract->manifest =
-        open(extract->manifest_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    return extract->manifest >= 0 || set_error(error, extract->manifest_path, errno);
+    extract->manifest = open(extract->manifest_path,
+                             O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (extract->manifest < 0 || !is_own(extract->manifest) || ftruncate(extract->manifest, 0) != 0)
+        return set_error(error, extract->manifest_path, errno);
+    return true;
 }
 
 bool mp_extract_write(MpExtract *extract, const char *lines, size_t length, GError **error)
@@ -173,8 +187,10 @@ static bool write_part(MpExtractor *extractor, const MpMessage *message, uint32_
     bool done;
 
     extractor->size = 0;
+    /* One that a killed run left; whatever else stands there is not written to. */
+    g_unlink(extractor->path);
     extractor->file =
-        open(extractor->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+        open(extractor->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (extractor->file < 0)
         return set_error(error, extractor->path, errno);
     done = mb_tree_decode(message->tree, part, take, extractor, NULL);
@@ -193,18 +209,25 @@ static bool write_part(MpExtractor *extractor, const MpMessage *message, uint32_
     return true;
 }
 
+static bool is_within(const MbTree *tree, uint32_t part, uint32_t whole)
+{
+    while (part != whole && part != MB_TREE_NONE)
+        part = mb_tree_part(tree, part)->parent;
+    return part == whole;
+}
+
 /* A leaf, and of those what was asked for. */
 static bool is_wanted(MpExtractor *extractor, const MpMessage *message, uint32_t part,
                       uint32_t only)
 {
     const MbPart *at = mb_tree_part(message->tree, part);
 
-    if (only != MB_TREE_NONE && part != only)
+    if (only != MB_TREE_NONE && !is_within(message->tree, part, only))
         return false;
     if (at->first_child != MB_TREE_NONE || at->kind == MB_PART_MULTIPART)
         return false;
     mp_facts_read_fields(extractor->facts, message->tree, part);
-    if (!extractor->extract->options->only_attachments || only != MB_TREE_NONE)
+    if (!extractor->extract->options->only_attachments || part == only)
         return true;
     return !mb_part_is_pseudo(at->kind) &&
            mp_facts_is_attachment(extractor->facts, message->tree, part);

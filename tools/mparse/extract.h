@@ -32,7 +32,7 @@ bool mp_extract_finish(MpExtract *extract, GError **error);
 MpExtractor *mp_extractor_new(MpExtract *extract, unsigned number);
 void mp_extractor_free(MpExtractor *extractor);
 
-/* Writes all leaf parts of the message that --only asks for; `part` (may be NULL) names one of
- * them, then that alone. The lines for the manifest are appended. */
+/* Writes all leaf parts of the message that --only asks for; `part` (may be NULL) names one, then
+ * that alone, or what is in it. The lines for the manifest are appended. */
 bool mp_extract_message(MpExtractor *extractor, const MpMessage *message, const char *part,
                         GString *manifest, GError **error);
