@@ -51,6 +51,20 @@ expect_exit 0 "$mparse" -f json good.tar
 expect_line '"record":"other"' "$T/out"
 expect_line ", 1 file that is no mail" "$T/err"
 
+case_begin "a type that stands behind the limit of header fields"
+for type in "message/external-body; access-type=url" "message/partial; id=a; number=1; total=1"; do
+    {
+        printf 'From: a@b.example\n'
+        printf 'X: %.0sy\n' $(seq 100000)
+        printf 'Content-Type: %s\n\nFrom: c@d.example\n\nx\n' "$type"
+    } >far.eml
+    for format in tree json csv; do
+        expect_exit 2 "$mparse" -f $format far.eml
+        expect_line "limit hit: headers" "$T/err"
+    done
+    expect_line "${type%%;*}" "$T/out"
+done
+
 refuses "no operand" 64 "mparse: " "$mparse"
 refuses "an unknown format" 64 "--format mime: no such format" "$mparse" -f mime good.eml
 refuses "an unknown digest" 64 "--hash crc: no such digest" "$mparse" --hash crc good.eml
@@ -93,10 +107,9 @@ ln -s ../victim links/.part-0
 expect_exit 73 "$mparse" -x links good.eml
 expect_line "links/manifest.jsonl: cannot write" "$T/err"
 rm links/manifest.jsonl
-expect_exit 73 "$mparse" -x links good.eml
-expect_line "links/.part-0: cannot write" "$T/err"
+expect_exit 0 "$mparse" -x links good.eml
 expect_equal "what it points at" precious "$(cat victim)"
-rm links/.part-0
+[ ! -e links/.part-0 ] || fail "the link is still there"
 
 case_begin "what was extracted before stays when there is nothing to extract"
 mkdir kept.d

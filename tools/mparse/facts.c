@@ -204,6 +204,7 @@ static void report_elsewhere(MpFacts *facts, MbTree *tree, uint32_t part)
 {
     const char *type = mb_tree_type(tree, part);
     const MbPart at = *mb_tree_part(tree, part);
+    MbRange place = at.header;
     g_autofree char *detail = NULL;
     g_autofree char *shown = NULL;
     unsigned code = MB_DEFECT_EXTERNAL_BODY;
@@ -227,8 +228,13 @@ static void report_elsewhere(MpFacts *facts, MbTree *tree, uint32_t part)
     } else {
         return;
     }
-    mb_tree_add_defect(tree, code, part, at.space, mb_tree_field(tree, at.content_type)->offset,
-                       mb_tree_field(tree, at.content_type)->length, detail);
+    /* Of a field over the limit only what it says is known. */
+    if (at.content_type != MB_TREE_NONE) {
+        const MbField *field = mb_tree_field(tree, at.content_type);
+
+        place = (MbRange){field->offset, field->length};
+    }
+    mb_tree_add_defect(tree, code, part, at.space, place.offset, place.length, detail);
 }
 
 /* What the content is; the sample holds its beginning. */
