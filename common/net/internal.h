@@ -16,6 +16,7 @@ struct MbStream {
     char *name;         /* host:port, as people typed it */
     char *peer_address; /* numeric, NULL when unknown */
     bool is_loopback;
+    bool eager;        /* what was read is acknowledged before more is waited for */
     bool used;         /* bytes were read: the connection is past its first word */
     bool broken;       /* nothing more may be read or written */
     bool record_waits; /* a TLS record that the owner counts as unwritten waits to be flushed */

@@ -108,6 +108,19 @@ static MbIo connection_lost(MbStream *stream, int saved_errno, GError **error)
     return MB_IO_FAILED;
 }
 
+void mb_stream_be_eager(MbStream *stream)
+{
+    stream->eager = true;
+}
+
+/* The kernel forgets it with each answer. */
+static void acknowledge(const MbStream *stream)
+{
+    int on = 1;
+
+    setsockopt(stream->descriptor, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static bool would_block(int saved_errno)
 {
     return saved_errno == EAGAIN || saved_errno == EWOULDBLOCK;
@@ -174,6 +187,8 @@ MbIo mb_stream_read(MbStream *stream, void *buffer, size_t size, size_t *got, GE
                              : plain_read(stream, buffer, size, got, error);
     if (io == MB_IO_OK)
         stream->used = true;
+    if (io == MB_IO_WAIT && stream->eager)
+        acknowledge(stream);
     return io;
 }
 

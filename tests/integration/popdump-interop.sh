@@ -75,7 +75,10 @@ with open(sys.argv[2], "wb") as mbox:
                    + (b"" if mail.endswith(b"\n") else b"\n") + b"\n")
 PYTHON
     start_popa3d "$T/popa3d"
+    # It sends "+OK" and the message apart: 40 ms each, where the first is not acknowledged at once.
+    SECONDS=0
     fetched popa3d from-popa3d
+    [ "$SECONDS" -lt $((8 + mails / 50)) ] || fail "$SECONDS seconds for $mails messages"
     stop_servers
 }
 

@@ -102,6 +102,9 @@ static bool login(PdRun *run, GError **error)
     }
     if (run->ready)
         run->login_at = g_get_monotonic_time();
+    /* popa3d sends "+OK" alone, then the message. */
+    if (run->ready && mb_pop3_session_window(run->session) == 1)
+        mb_stream_be_eager(run->stream);
     return run->ready;
 }
 
