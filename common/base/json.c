@@ -8,7 +8,7 @@ void mb_json_init(MbJson *json, GString *out)
 }
 
 /* Room for `length` more bytes; who writes them adds them to `out->len` and ends with put_end(). */
-static char *room(GString *out, size_t length)
+static inline char *room(GString *out, size_t length)
 {
     gsize had = out->len;
 
@@ -19,13 +19,13 @@ static char *room(GString *out, size_t length)
     return out->str + had;
 }
 
-static void put_end(GString *out, const char *end)
+static inline void put_end(GString *out, const char *end)
 {
     out->len = (gsize)(end - out->str);
     out->str[out->len] = '\0';
 }
 
-static char *separate(MbJson *json, char *to)
+static inline char *separate(MbJson *json, char *to)
 {
     if (json->need_comma)
         *to++ = ',';
@@ -33,12 +33,34 @@ static char *separate(MbJson *json, char *to)
     return to;
 }
 
+/* memcpy() for what is mostly short; a call would cost more than the bytes. */
+static inline char *copy(char *to, const void *bytes, size_t length)
+{
+    const char *from = bytes;
+
+    if (length > 32) {
+        memcpy(to, from, length);
+    } else if (length >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + length - 16, from + length - 16, 16);
+    } else if (length >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + length - 8, from + length - 8, 8);
+    } else if (length >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + length - 4, from + length - 4, 4);
+    } else {
+        for (size_t i = 0; i < length; i++)
+            to[i] = from[i];
+    }
+    return to + length;
+}
+
 static void append(MbJson *json, const char *text, size_t length)
 {
     char *to = separate(json, room(json->out, length + 1));
 
-    memcpy(to, text, length);
-    put_end(json->out, to + length);
+    put_end(json->out, copy(to, text, length));
 }
 
 static void open_scope(MbJson *json, char bracket)
@@ -132,7 +154,7 @@ static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
 }
 
 /* A character beyond ASCII, or what stands for bytes that are none. */
-static char *put_character(char *to, const uint8_t **at, const uint8_t *end)
+static char *put_character(char *to, const uint8_t **at, const uint8_t *end, bool *is_utf8)
 {
     gunichar c = g_utf8_get_char_validated((const char *)*at, end - *at);
     size_t length = 1;
@@ -140,6 +162,7 @@ static char *put_character(char *to, const uint8_t **at, const uint8_t *end)
     if ((gint32)c < 0) {
         memcpy(to, "\xEF\xBF\xBD", 3);
         to += 3;
+        *is_utf8 = false;
     } else {
         length = (size_t)g_utf8_skip[**at];
         memcpy(to, *at, length);
@@ -149,8 +172,9 @@ static char *put_character(char *to, const uint8_t **at, const uint8_t *end)
     return to;
 }
 
-static void append_quoted(MbJson *json, const void *bytes, size_t length)
+static bool append_quoted(MbJson *json, const void *bytes, size_t length)
 {
+    bool is_utf8 = true;
     const uint8_t *at = bytes;
     const uint8_t *end = at + length;
     GString *out = json->out;
@@ -160,30 +184,32 @@ static void append_quoted(MbJson *json, const void *bytes, size_t length)
     while (at < end) {
         const uint8_t *stop = plain_end(at, end);
 
-        memcpy(to, at, (size_t)(stop - at));
-        to += stop - at;
+        to = copy(to, at, (size_t)(stop - at));
         at = stop;
         if (at == end)
             break;
-        to = *at < 0x80 ? put_escaped(to, *at++) : put_character(to, &at, end);
+        to = *at < 0x80 ? put_escaped(to, *at++) : put_character(to, &at, end, &is_utf8);
         /* What is escaped took more room than it had. */
         put_end(out, to);
         to = room(out, (size_t)(end - at) + ESCAPED_MAX + 3);
     }
     *to++ = '"';
     put_end(out, to);
+    return is_utf8;
 }
 
-void mb_json_key(MbJson *json, const char *key)
+static char *put_key(MbJson *json, char *to, const char *key, size_t length)
 {
-    size_t length = strlen(key);
-    char *to = separate(json, room(json->out, length + 4));
-
+    to = separate(json, to);
     *to++ = '"';
-    memcpy(to, key, length);
-    to += length;
+    to = copy(to, key, length);
     memcpy(to, "\":", 2);
-    put_end(json->out, to + 2);
+    return to + 2;
+}
+
+void mb_json_key_of(MbJson *json, const char *key, size_t length)
+{
+    put_end(json->out, put_key(json, room(json->out, length + 4), key, length));
     json->need_comma = false;
 }
 
@@ -195,9 +221,9 @@ void mb_json_string(MbJson *json, const char *text)
         mb_json_bytes(json, text, strlen(text));
 }
 
-void mb_json_bytes(MbJson *json, const void *bytes, size_t length)
+bool mb_json_bytes(MbJson *json, const void *bytes, size_t length)
 {
-    append_quoted(json, bytes, length);
+    return append_quoted(json, bytes, length);
 }
 
 void mb_json_base64(MbJson *json, const void *bytes, size_t length)
@@ -258,32 +284,12 @@ void mb_json_null(MbJson *json)
     append(json, "null", 4);
 }
 
-void mb_json_put_string(MbJson *json, const char *key, const char *text)
+void mb_json_put_unsigned_of(MbJson *json, const char *key, size_t length, uint64_t value)
 {
-    mb_json_key(json, key);
-    mb_json_string(json, text);
-}
+    char digits[DIGITS_MAX];
+    const char *start = put_digits(digits + DIGITS_MAX, value);
+    char *to = room(json->out, length + 4 + DIGITS_MAX);
 
-void mb_json_put_bytes(MbJson *json, const char *key, const void *bytes, size_t length)
-{
-    mb_json_key(json, key);
-    mb_json_bytes(json, bytes, length);
-}
-
-void mb_json_put_unsigned(MbJson *json, const char *key, uint64_t value)
-{
-    mb_json_key(json, key);
-    mb_json_unsigned(json, value);
-}
-
-void mb_json_put_signed(MbJson *json, const char *key, int64_t value)
-{
-    mb_json_key(json, key);
-    mb_json_signed(json, value);
-}
-
-void mb_json_put_bool(MbJson *json, const char *key, bool value)
-{
-    mb_json_key(json, key);
-    mb_json_bool(json, value);
+    to = put_key(json, to, key, length);
+    put_end(json->out, copy(to, start, (size_t)(digits + DIGITS_MAX - start)));
 }
