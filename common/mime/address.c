@@ -144,8 +144,10 @@ static void scan_element(Parser *parser, Element *element)
             parser->at = skip_quoted(parser, at);
         else if (c == '[')
             parser->at = skip_literal(parser, at);
+        else if (c == '\\')
+            parser->at = MIN(at + 2, parser->length);
         else
-            parser->at = MIN(at + (c == '\\' ? 2 : 1), parser->length);
+            parser->at = is_blank(c) ? at + 1 : mb_skip_solid(body, at + 1, parser->length);
         if (!is_blank(c))
             element->end = parser->at;
     }
@@ -181,6 +183,13 @@ static void compact(Parser *parser, size_t start, size_t end, bool is_name, GStr
             next = MIN(skip_quoted(parser, at), end);
         else if (c == '\\')
             next = MIN(at + 2, end);
+        else
+            next = mb_skip_solid(body, next, end);
+        if (c != '"' && c != '\\') {
+            g_string_append_len(out, body + at, (gssize)(next - at));
+            at = next;
+            continue;
+        }
         for (size_t i = at; i < next; i++) {
             bool is_quote = c == '"' && next > at + 1 && (i == at || i + 1 == next);
 
@@ -200,7 +209,7 @@ static void compact(Parser *parser, size_t start, size_t end, bool is_name, GStr
  * blanks. */
 static char *decode_name(Parser *parser, GString *raw, size_t offset, size_t *length)
 {
-    g_autoptr(GString) name = g_string_new(NULL);
+    g_autoptr(GString) name = NULL;
     g_auto(MbFlaws) found = {0};
     size_t start = 0;
 
@@ -212,6 +221,13 @@ static char *decode_name(Parser *parser, GString *raw, size_t offset, size_t *le
         if (raw->str[i] == BREAK)
             raw->str[i] = ' ';
     }
+    if (raw->len == start)
+        return NULL;
+    if (!mb_words_needed(raw->str + start, raw->len - start)) {
+        *length = raw->len - start;
+        return g_strndup(raw->str + start, *length);
+    }
+    name = g_string_new(NULL);
     mb_words_decode(raw->str + start, raw->len - start, name, &found);
     mb_flaws_add_all(parser->flaws, &found, offset);
     *length = name->len;
@@ -242,6 +258,11 @@ static size_t find_at(const char *text, size_t length)
     size_t found = length;
     bool quoted = false;
 
+    if (length > 0 && memchr(text, '"', length) == NULL) {
+        const char *last = memrchr(text, '@', length);
+
+        return last != NULL ? (size_t)(last - text) : length;
+    }
     for (size_t i = 0; i < length; i++) {
         if (quoted && text[i] == '\\')
             i++;

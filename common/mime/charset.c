@@ -268,10 +268,17 @@ void mb_converter_finish(MbConverter *converter, GString *out, MbCharsetUse *use
 static bool is_valid_in(const char *name, const void *bytes, size_t length, bool complete,
                         MbCharsetUse *result)
 {
-    g_autoptr(MbConverter) converter = mb_converter_new(name);
-    g_autoptr(GString) text = g_string_sized_new(length + 1);
+    g_autoptr(MbConverter) converter = NULL;
+    g_autoptr(GString) text = NULL;
     MbCharsetUse use = {0};
 
+    if (mb_charset_has_ascii(name) && mb_text_is_ascii(bytes, length)) {
+        if (result != NULL)
+            *result = use;
+        return true;
+    }
+    converter = mb_converter_new(name);
+    text = g_string_sized_new(length + 1);
     mb_converter_push(converter, bytes, length, text);
     if (!complete)
         converter->held = 0;
@@ -285,7 +292,7 @@ static size_t count_high(const uint8_t *bytes, size_t length)
 {
     size_t sum = 0;
 
-    for (size_t i = 0; i < length; i++)
+    for (size_t i = ascii_length(bytes, length); i < length; i++)
         sum += bytes[i] >> 7;
     return sum;
 }
@@ -307,7 +314,7 @@ static void detect(const void *bytes, size_t length, bool complete, char name[MB
 /* ISO 8859-1's C1 controls do not occur in mail: the sender meant windows-1252. */
 static bool has_c1(const uint8_t *bytes, size_t length, uint64_t *where)
 {
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = ascii_length(bytes, length); i < length; i++) {
         if (bytes[i] >= 0x80 && bytes[i] < 0xA0) {
             *where = i;
             return true;

@@ -81,10 +81,12 @@ static size_t word_length(const Reader *reader)
 /* The index of the word here in a table of three-letter names; longer forms count too. */
 static int find_word(const Reader *reader, const char (*names)[4], int count)
 {
+    const char *word = reader->text + reader->at;
+
     if (word_length(reader) < 3)
         return -1;
     for (int i = 0; i < count; i++) {
-        if (g_ascii_strncasecmp(reader->text + reader->at, names[i], 3) == 0)
+        if ((word[0] | 0x20) == names[i][0] && g_ascii_strncasecmp(word, names[i], 3) == 0)
             return i;
     }
     return -1;

@@ -12,14 +12,16 @@ static const struct {
 
 void mb_flaws_clear(MbFlaws *flaws)
 {
-    g_clear_pointer(&flaws->list, g_array_unref);
     mb_flaws_reset(flaws);
+    g_clear_pointer(&flaws->list, g_array_unref);
 }
 
 void mb_flaws_reset(MbFlaws *flaws)
 {
-    if (flaws->list != NULL)
-        g_array_set_size(flaws->list, 0);
+    /* The first of each kind is kept: an empty list has no counts. */
+    if (flaws->list == NULL || flaws->list->len == 0)
+        return;
+    g_array_set_size(flaws->list, 0);
     for (size_t i = 0; i < MB_FLAW_KINDS; i++)
         flaws->counts[i] = 0;
 }

@@ -64,7 +64,7 @@ static size_t word_end(const Reading *reading, size_t at)
     for (; at < reading->length; at++) {
         char c = reading->value[at];
 
-        if (g_ascii_isalnum(c))
+        if (mb_is_solid(c))
             continue;
         if (c == '\\') {
             at++;
@@ -90,7 +90,7 @@ static bool is_weekday(const char *word, size_t length)
     if (length < 4 || word[3] != ',')
         return false;
     for (size_t i = 0; i < sizeof(days) - 1; i += 3) {
-        if (g_ascii_strncasecmp(word, days + i, 3) == 0)
+        if ((word[0] | 0x20) == (days[i] | 0x20) && g_ascii_strncasecmp(word, days + i, 3) == 0)
             return true;
     }
     return false;
@@ -103,7 +103,7 @@ static void append(const Reading *reading, Piece *piece, const GString *text)
     bool in_fold = false;
 
     *piece = (Piece){storage->len, 0, true};
-    if (strcspn(text->str, "\r\n") == text->len) {
+    if (memchr(text->str, '\n', text->len) == NULL && memchr(text->str, '\r', text->len) == NULL) {
         g_string_append_len(storage, text->str, (gssize)text->len + 1);
         piece->length = text->len;
         return;
@@ -126,8 +126,9 @@ static MbReceivedClause clause_of(const Reading *reading, const char *word, size
     if (length < 2 || length > 4)
         return NO_CLAUSE;
     for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
-        if ((word[0] | 0x20) == names[i][0] && strlen(names[i]) == length &&
-            !reading->clause[i].is_there && g_ascii_strncasecmp(word, names[i], length) == 0)
+        if ((word[0] | 0x20) == names[i][0] && (word[1] | 0x20) == names[i][1] &&
+            strlen(names[i]) == length && !reading->clause[i].is_there &&
+            g_ascii_strncasecmp(word, names[i], length) == 0)
             return (MbReceivedClause)i;
     }
     return NO_CLAUSE;

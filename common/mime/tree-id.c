@@ -2,48 +2,58 @@
 
 #include <string.h>
 
-/* The way from the root down to `part`. */
-static GArray *way_down(const MbTree *tree, uint32_t part)
+#define DIGITS_MAX 10
+
+static void append_number(GString *out, uint32_t number)
 {
-    GArray *way = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    char digits[DIGITS_MAX];
+    char *at = digits + DIGITS_MAX;
 
-    for (; part != MB_TREE_NONE; part = tree->parts.items[part].parent)
-        g_array_append_val(way, part);
-    for (guint i = 0; i < way->len / 2; i++) {
-        uint32_t *low = &g_array_index(way, uint32_t, i);
-        uint32_t *high = &g_array_index(way, uint32_t, way->len - 1 - i);
-        uint32_t held = *low;
-
-        *low = *high;
-        *high = held;
-    }
-    return way;
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    g_string_append_len(out, at, digits + DIGITS_MAX - at);
 }
 
-/* A multipart that is a message's body has no number of its own: its parts continue the message's
- * (RFC 3501, 6.4.5), and IMAP calls it TEXT. */
+/* One part's place among its siblings. A multipart that is a message's body has no number of its
+ * own: its parts continue the message's (RFC 3501, 6.4.5), and IMAP calls it TEXT. */
+static void append_step(const MbTree *tree, const MbPart *at, bool last, gsize start, GString *out)
+{
+    bool is_text = at->kind == MB_PART_MULTIPART && at->is_message;
+
+    if (mb_part_is_pseudo(at->kind)) {
+        if (tree->parts.items[at->parent].is_message)
+            g_string_append(out, out->len > start ? ".TEXT" : "TEXT");
+        g_string_append_c(out, '~');
+        g_string_append(out, mb_part_kind_name(at->kind));
+        append_number(out, at->number);
+    } else if (is_text && last) {
+        g_string_append(out, out->len > start ? ".TEXT" : "TEXT");
+    } else if (!is_text) {
+        if (out->len > start)
+            g_string_append_c(out, '.');
+        append_number(out, at->number);
+    }
+}
+
+#define WAY_MAX 32 /* parts are seldom deeper */
+
 void mb_tree_id(const MbTree *tree, uint32_t part, GString *out)
 {
-    g_autoptr(GArray) way = way_down(tree, part);
+    uint32_t near[WAY_MAX];
+    g_autofree uint32_t *far = NULL;
+    uint32_t *way = near;
     gsize start = out->len;
+    size_t depth = 0;
 
-    for (guint i = 0; i < way->len; i++) {
-        const MbPart *at = &tree->parts.items[g_array_index(way, uint32_t, i)];
-        bool last = i + 1 == way->len;
-
-        if (mb_part_is_pseudo(at->kind)) {
-            if (tree->parts.items[at->parent].is_message)
-                g_string_append(out, out->len > start ? ".TEXT" : "TEXT");
-            g_string_append_printf(out, "~%s%u", mb_part_kind_name(at->kind), at->number);
-        } else if (at->kind == MB_PART_MULTIPART && at->is_message) {
-            if (last)
-                g_string_append(out, out->len > start ? ".TEXT" : "TEXT");
-        } else {
-            if (out->len > start)
-                g_string_append_c(out, '.');
-            g_string_append_printf(out, "%u", at->number);
-        }
-    }
+    for (uint32_t at = part; at != MB_TREE_NONE; at = tree->parts.items[at].parent)
+        depth++;
+    if (depth > WAY_MAX)
+        way = far = g_new(uint32_t, depth);
+    for (size_t i = depth; i > 0; part = tree->parts.items[part].parent)
+        way[--i] = part;
+    for (size_t i = 0; i < depth; i++)
+        append_step(tree, &tree->parts.items[way[i]], i + 1 == depth, start, out);
 }
 
 uint32_t mb_tree_find_id(const MbTree *tree, const char *id)

@@ -99,17 +99,9 @@ static void flush(Decoder *decoder)
     decoder->end = 0;
 }
 
-/* Text outside words: line ends of folds go, bytes above 0x7F are converted. */
-static void put_literal(Decoder *decoder, size_t start, size_t end)
+/* Appends without the line ends of folds. */
+static void unfold(const char *value, size_t at, size_t end, GString *out)
 {
-    g_autoptr(GString) raw = NULL;
-    const char *value = decoder->value;
-    g_auto(MbFlaws) found = {0};
-    size_t at = start;
-
-    if (memchr(value + start, '\0', end - start) != NULL)
-        mb_flaws_add(decoder->flaws, MB_FLAW_RAW_NUL, start, end - start);
-    raw = g_string_sized_new(end - start);
     while (at < end) {
         const char *line_end = memchr(value + at, '\n', end - at);
         size_t stop = line_end != NULL ? (size_t)(line_end - value) : end;
@@ -117,11 +109,27 @@ static void put_literal(Decoder *decoder, size_t start, size_t end)
 
         if (line_end != NULL && solid > at && value[solid - 1] == '\r')
             solid--;
-        g_string_append_len(raw, value + at, (gssize)(solid - at));
+        g_string_append_len(out, value + at, (gssize)(solid - at));
         at = line_end != NULL ? stop + 1 : end;
     }
-    if (!mb_text_is_ascii(raw->str, raw->len))
-        mb_flaws_add(decoder->flaws, MB_FLAW_RAW_8BIT, start, end - start);
+}
+
+/* Text outside words: line ends of folds go, bytes above 0x7F are converted. */
+static void put_literal(Decoder *decoder, size_t start, size_t end)
+{
+    g_autoptr(GString) raw = NULL;
+    const char *value = decoder->value;
+    g_auto(MbFlaws) found = {0};
+
+    if (memchr(value + start, '\0', end - start) != NULL)
+        mb_flaws_add(decoder->flaws, MB_FLAW_RAW_NUL, start, end - start);
+    if (mb_text_is_ascii(value + start, end - start)) {
+        unfold(value, start, end, decoder->out);
+        return;
+    }
+    raw = g_string_sized_new(end - start);
+    unfold(value, start, end, raw);
+    mb_flaws_add(decoder->flaws, MB_FLAW_RAW_8BIT, start, end - start);
     mb_charset_to_utf8(NULL, raw->str, raw->len, decoder->out, NULL, &found);
     note_at(decoder, &found, start, end);
 }
@@ -290,6 +298,10 @@ void mb_words_decode(const char *value, size_t length, GString *out, MbFlaws *fl
 
     if (!mb_words_needed(value, length)) {
         g_string_append_len(out, value, (gssize)length);
+        return;
+    }
+    if (memchr(value, '=', length) == NULL) {
+        put_literal(&decoder, 0, length);
         return;
     }
     bytes = decoder.bytes = g_string_new(NULL);
