@@ -1,6 +1,9 @@
 #include <mailbatch/source/locator.h>
 #include <string.h>
 
+/* Most of what paths are made of. */
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-"
+
 static const char digits[] = "0123456789ABCDEF";
 
 void mb_locator_clear(MbLocator *locator)
@@ -26,8 +29,16 @@ void mb_locator_append_name(const char *name, GString *out)
     const char *at = name;
 
     while (*at != '\0') {
-        gunichar c = g_utf8_get_char_validated(at, -1);
-        size_t length = (gint32)c < 0 ? 1 : (size_t)(g_utf8_next_char(at) - at);
+        size_t plain = strspn(at, PLAIN);
+        size_t length;
+        gunichar c;
+
+        g_string_append_len(out, at, (gssize)plain);
+        at += plain;
+        if (*at == '\0')
+            break;
+        c = g_utf8_get_char_validated(at, -1);
+        length = (gint32)c < 0 ? 1 : (size_t)(g_utf8_next_char(at) - at);
 
         if ((gint32)c >= 0 && is_plain(at, length)) {
             g_string_append_len(out, at, (gssize)length);

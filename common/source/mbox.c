@@ -33,7 +33,7 @@ bool mb_mbox_is_field(const uint8_t *bytes, size_t length)
 static bool is_month(const char *text)
 {
     for (size_t i = 0; i + 3 <= sizeof(months) - 1; i += 3) {
-        if (g_ascii_strncasecmp(text, months + i, 3) == 0)
+        if ((*text | 0x20) == (months[i] | 0x20) && g_ascii_strncasecmp(text, months + i, 3) == 0)
             return true;
     }
     return false;
@@ -100,13 +100,29 @@ static bool is_separator(const MbMboxView *view, size_t at, size_t end)
     return dated || (empty && is_near(view, at, end));
 }
 
+const uint8_t *mb_mbox_find_from(uint8_t before, const uint8_t *bytes, size_t length)
+{
+    const uint8_t *at = bytes + MIN(length, 1);
+    const uint8_t *end = bytes + length;
+
+    /* "F" is rare in mail: memmem() looks closer at many more places. */
+    while (end - at >= FROM_LENGTH) {
+        at = memchr(at, 'F', (size_t)(end - at) - FROM_LENGTH + 1);
+        if (at == NULL)
+            break;
+        if (at[-1] == before && memcmp(at, "From ", FROM_LENGTH) == 0)
+            return at - 1;
+        at++;
+    }
+    return NULL;
+}
+
 size_t mb_mbox_find(const MbMboxView *view, size_t from, size_t *undecided)
 {
     size_t at = from > 0 ? from - 1 : 0;
 
     while (at < view->length) {
-        const uint8_t *found =
-            memmem(view->bytes + at, view->length - at, "\nFrom ", 1 + FROM_LENGTH);
+        const uint8_t *found = mb_mbox_find_from('\n', view->bytes + at, view->length - at);
         size_t start, end;
 
         if (found == NULL)

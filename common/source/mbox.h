@@ -15,6 +15,9 @@ typedef struct {
     bool is_end; /* nothing follows behind `length` */
 } MbMboxView;
 
+/* The first "From " behind an octet `before`, which is where it points; NULL when there is none. */
+const uint8_t *mb_mbox_find_from(uint8_t before, const uint8_t *bytes, size_t length);
+
 /* The start of the first From_ line at or behind `from` (> 0) that begins a message; `length` when
  * there is none. *more is set when the view ends before that can be said: *more is then the first
  * offset that is not decided. */

@@ -1,3 +1,5 @@
+#include "mbox.h"
+
 #include <mailbatch/source/source.h>
 #include <string.h>
 
@@ -68,6 +70,11 @@ static bool match(MbMboxUnquoter *unquoter, MbMboxDialect dialect, char c, char 
     unquoter->held = 0;
     unquoter->state = IN_LINE;
     return true;
+}
+
+bool mb_mbox_may_be_quoted(const void *bytes, size_t length)
+{
+    return mb_mbox_find_from('>', bytes, length) != NULL;
 }
 
 size_t mb_mbox_unquote(MbMboxUnquoter *unquoter, MbMboxDialect dialect, const void *bytes,

@@ -61,12 +61,17 @@ static size_t unquote_finish(void *data, void *out)
     return mb_mbox_unquote_finish(&((MpWalk *)data)->unquoter, out);
 }
 
+static bool may_be_quoted(const MbItem *item)
+{
+    return item->bytes == NULL || mb_mbox_may_be_quoted(item->bytes, (size_t)item->length);
+}
+
 static void set_filter(MpWalk *walk, const MbItem *item)
 {
     const MbTreeFilter filter = {unquote_begin, unquote_push, unquote_finish, walk};
 
     walk->dialect = item->dialect;
-    if (item->kind == MB_ITEM_MBOX && item->dialect != MB_MBOX_CL2)
+    if (item->kind == MB_ITEM_MBOX && item->dialect != MB_MBOX_CL2 && may_be_quoted(item))
         mb_tree_set_filter(walk->tree, &filter);
 }
 

@@ -124,6 +124,9 @@ uint64_t mb_source_bytes_in(const MbSource *source);
  * else 0. */
 uint64_t mb_source_bytes_total(const MbSource *source);
 
+/* False when nothing in these bytes is a quoted From_ line, whatever stands before them. */
+bool mb_mbox_may_be_quoted(const void *bytes, size_t length);
+
 /* Takes the quoting of From_ lines away, chunk by chunk. Caller's storage; all zero is a new one.
  */
 typedef struct {
