@@ -37,8 +37,8 @@ costs()
 }
 
 case $(sed -n 's/^CMAKE_BUILD_TYPE:.*=//p' "$MB_BUILD/CMakeCache.txt") in
-    Debug) figures=(108 2491 1899) ;;
-    *) figures=(67 1968 1538) ;;
+    Debug) figures=(88 2151 1591) ;;
+    *) figures=(46 1683 1302) ;;
 esac
 costs shape "${figures[0]}"
 costs json "${figures[1]}"

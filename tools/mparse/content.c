@@ -61,11 +61,25 @@ void mp_content_free(MpContent *content)
     g_free(content);
 }
 
+/* Whether one of eight bytes is a control. A borrow may say so of a neighbour, too. */
+static bool has_control(const uint8_t *bytes)
+{
+    uint64_t eight;
+
+    memcpy(&eight, bytes, sizeof(eight));
+    return ((eight - UINT64_C(0x2020202020202020)) & ~eight & UINT64_C(0x8080808080808080)) != 0;
+}
+
 static bool is_text(const uint8_t *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        uint8_t c = bytes[i];
+        uint8_t c;
 
+        while (length - i >= sizeof(uint64_t) && !has_control(bytes + i))
+            i += sizeof(uint64_t);
+        if (i == length)
+            break;
+        c = bytes[i];
         if (c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != '\b' && c != 0x1B)
             return false;
     }
@@ -77,7 +91,8 @@ static bool begins_with(const uint8_t *bytes, size_t length, const char *const *
     for (size_t i = 0; i < count; i++) {
         size_t word = strlen(words[i]);
 
-        if (length >= word && g_ascii_strncasecmp((const char *)bytes, words[i], word) == 0)
+        if (length >= word && g_ascii_tolower((gchar)bytes[0]) == g_ascii_tolower(words[i][0]) &&
+            g_ascii_strncasecmp((const char *)bytes, words[i], word) == 0)
             return true;
     }
     return false;
@@ -87,8 +102,10 @@ static bool begins_with(const uint8_t *bytes, size_t length, const char *const *
 static bool has_pdf_line(const uint8_t *bytes, size_t length)
 {
     static const char mark[] = "%PDF-";
-    const uint8_t *found = memmem(bytes, length, mark, strlen(mark));
+    const uint8_t *found = memchr(bytes, '%', length);
 
+    if (found != NULL)
+        found = memmem(found, length - (size_t)(found - bytes), mark, strlen(mark));
     return found != NULL && (found == bytes || found[-1] == '\n' || found[-1] == '\r');
 }
 

@@ -1,6 +1,18 @@
 #include "print-json.h"
 
+#include <mailbatch/mime/words.h>
 #include <string.h>
+
+static void put_decoded(MpJson *json, uint32_t field, const char *value, size_t length)
+{
+    if (value != NULL && !mb_words_needed(value, length)) {
+        mb_json_put_bytes(&json->json, "decoded", value, length);
+        return;
+    }
+    g_string_truncate(json->text, 0);
+    mp_facts_field_text(json->facts, json->message->tree, field, json->text);
+    mb_json_put_bytes(&json->json, "decoded", json->text->str, json->text->len);
+}
 
 static void put_field(MpJson *json, uint32_t field, uint32_t n)
 {
@@ -17,9 +29,7 @@ static void put_field(MpJson *json, uint32_t field, uint32_t n)
     bytes = mb_tree_field_value(tree, field, &length, NULL, json->scratch);
     if (bytes != NULL)
         mp_json_raw(json, "raw", bytes, length);
-    g_string_truncate(json->text, 0);
-    mp_facts_field_text(json->facts, tree, field, json->text);
-    mb_json_put_bytes(&json->json, "decoded", json->text->str, json->text->len);
+    put_decoded(json, field, (const char *)bytes, length);
     mb_json_put_unsigned(&json->json, "offset", at.offset);
     mb_json_put_unsigned(&json->json, "length", at.length);
     mp_json_addresses(json, field);

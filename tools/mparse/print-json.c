@@ -11,8 +11,7 @@
 
 void mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length)
 {
-    mb_json_put_bytes(&json->json, key, bytes, length);
-    if (mb_text_is_utf8(bytes, length, NULL))
+    if (mb_json_put_bytes(&json->json, key, bytes, length))
         return;
     g_string_printf(json->text, "%s_base64", key);
     mb_json_key(&json->json, json->text->str);

@@ -1,5 +1,6 @@
 #include "values.h"
 
+#include <mailbatch/base/text.h>
 #include <mailbatch/mime/address.h>
 #include <mailbatch/mime/date.h>
 #include <mailbatch/mime/words.h>
@@ -23,26 +24,27 @@ static const struct {
     size_t length;
     unsigned traits;
 } known[] = {
-    KNOWN("From", ONCE | ADDRESS | AUTHOR),
-    KNOWN("Sender", ONCE | ADDRESS),
-    KNOWN("Reply-To", ONCE | ADDRESS),
+    /* shorter names first */
     KNOWN("To", ONCE | ADDRESS),
     KNOWN("Cc", ONCE | ADDRESS),
     KNOWN("Bcc", ONCE | ADDRESS),
+    KNOWN("From", ONCE | ADDRESS | AUTHOR),
     KNOWN("Date", ONCE | DATE),
+    KNOWN("Sender", ONCE | ADDRESS),
     KNOWN("Subject", ONCE),
-    KNOWN("Message-ID", ONCE),
-    KNOWN("In-Reply-To", ONCE),
-    KNOWN("References", ONCE),
-    KNOWN("Resent-From", ADDRESS),
-    KNOWN("Resent-Sender", ADDRESS),
+    KNOWN("Reply-To", ONCE | ADDRESS),
     KNOWN("Resent-To", ADDRESS),
     KNOWN("Resent-Cc", ADDRESS),
+    KNOWN("Message-ID", ONCE),
+    KNOWN("References", ONCE),
     KNOWN("Resent-Bcc", ADDRESS),
+    KNOWN("Content-ID", ONCE | MIME),
+    KNOWN("In-Reply-To", ONCE),
+    KNOWN("Resent-From", ADDRESS),
     KNOWN("Resent-Date", DATE),
     KNOWN("MIME-Version", ONCE),
+    KNOWN("Resent-Sender", ADDRESS),
     KNOWN("Content-Disposition", ONCE | MIME),
-    KNOWN("Content-ID", ONCE | MIME),
     KNOWN("Content-Description", ONCE | MIME),
 };
 
@@ -57,14 +59,12 @@ typedef struct {
 /* Index in `known`, or its length. */
 static size_t find_name(const uint8_t *name, size_t length)
 {
-    size_t i = 0;
-
-    for (; i < G_N_ELEMENTS(known); i++) {
+    for (size_t i = 0; i < G_N_ELEMENTS(known) && known[i].length <= length; i++) {
         if (known[i].length == length && (known[i].name[0] | 0x20) == (name[0] | 0x20) &&
             g_ascii_strncasecmp((const char *)name, known[i].name, length) == 0)
-            break;
+            return i;
     }
-    return i;
+    return G_N_ELEMENTS(known);
 }
 
 static size_t find_known(Check *check, uint32_t field, bool is_message)
@@ -87,6 +87,10 @@ bool mp_values_is_address_field(const uint8_t *name, size_t length)
 
 static void check_words(Check *check, const char *value, size_t length)
 {
+    /* A fold alone is nothing to decode for. */
+    if (mb_text_is_ascii(value, length) && memchr(value, '=', length) == NULL &&
+        memchr(value, '\0', length) == NULL)
+        return;
     if (!mb_words_needed(value, length))
         return;
     g_string_truncate(check->text, 0);
