@@ -76,8 +76,8 @@ const char *mb_stream_peer_address(const MbStream *stream);
 /* Whether the peer's address is on the loopback interface. */
 bool mb_stream_is_loopback(const MbStream *stream);
 
-/* From now on what was read is acknowledged before more is waited for: a peer that sends an answer in
- * pieces, and each only when the one before has come (Nagle), is not held up for 40 ms. */
+/* From now on what was read is acknowledged before more is waited for: a peer that sends an answer
+ * in pieces, and each only when the one before has come (Nagle), is not held up for 40 ms. */
 void mb_stream_be_eager(MbStream *stream);
 
 /* Reads what is there, up to `size` bytes; *got says how much on MB_IO_OK (at least 1). */
