@@ -106,8 +106,9 @@ for tool in mmerge popdump mparse mailsink; do
 done
 dpkg --verify mailbatch
 apt-get purge -qq mailbatch >/dev/null
+# In its cache, man keeps the pages that it showed.
 find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /root -o -path /mailbatch -o \
-    -path /var/cache/apt -o -path /var/log \) -prune -o -print >/tmp/after
+    -path /var/cache -o -path /var/log \) -prune -o -print >/tmp/after
 grep -E 'mailbatch|mmerge|popdump|mparse|mailsink' /tmp/after | sed 's/^/== left: /'
 echo "== removed: $(dpkg-query -W mailbatch 2>&1)"
 INSIDE
