@@ -104,9 +104,11 @@ case_begin "claimed: durable before any octet of a message leaves"
 if need_program "a claim is durable before MAIL" strace; then
     fresh --hide CHUNKING
     # Under ptrace LeakSanitizer cannot look.
-    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" expect_exit 0 strace -f -qq -s 64 -o calls \
-        -e trace=fsync,fdatasync,write,writev,sendto,sendmsg "$MB_BIN/mmerge" send "${server[@]}" --limit 1 letter people.csv
-    awk '/fdatasync|fsync/ { synced = NR } /MAIL FROM/ { found = 1; if (!synced) bad = 1 } END { exit bad || !found }' calls ||
+    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" expect_exit 0 strace -f -y -qq -s 64 -o calls \
+        -e trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg "$MB_BIN/mmerge" send "${server[@]}" --limit 1 \
+        letter people.csv
+    awk '/pwrite64.*-wal>/ { written = 1; open = 1 } /f(data)?sync.*-wal>/ { open = 0 }
+        /MAIL FROM/ { found = 1; if (open || !written) bad = 1 } END { exit bad || !found }' calls ||
         fail "MAIL went before the ledger was synced"
 fi
 
