@@ -324,6 +324,11 @@ static void append_count(GString *line, uint64_t n, const char *what)
         g_string_append_printf(line, ", %" G_GUINT64_FORMAT " %s", n, what);
 }
 
+static const char *ending(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static void say_summary(Bounces *bounces)
 {
     const Totals *totals = &bounces->totals;
@@ -336,12 +341,13 @@ static void say_summary(Bounces *bounces)
         mb_log_warning("and %" G_GUINT64_FORMAT " more that are not marked: --verbose names them",
                        totals->unmarked - LISTED_MAX);
     g_string_printf(line,
-                    "%" G_GUINT64_FORMAT " mails read, %" G_GUINT64_FORMAT
-                    " reports: marked %" G_GUINT64_FORMAT " bounced (%" G_GUINT64_FORMAT
+                    "%" G_GUINT64_FORMAT " mail%s read, %" G_GUINT64_FORMAT
+                    " report%s: marked %" G_GUINT64_FORMAT " bounced (%" G_GUINT64_FORMAT
                     " for good, %" G_GUINT64_FORMAT " for now), %" G_GUINT64_FORMAT
                     " complained, %" G_GUINT64_FORMAT " delivered",
-                    bounces->inbox.mails, totals->reports, totals->hard + totals->soft,
-                    totals->hard, totals->soft, totals->complained, totals->delivered);
+                    bounces->inbox.mails, ending(bounces->inbox.mails), totals->reports,
+                    ending(totals->reports), totals->hard + totals->soft, totals->hard,
+                    totals->soft, totals->complained, totals->delivered);
     append_count(line, totals->known, "known already");
     append_count(line, totals->no_change, "under way");
     append_count(line, totals->unmarked, "not marked");
