@@ -492,6 +492,22 @@ static const Dialogue dialogues[] = {
         .want = "ready\n1 unsent at DATA: 0\nclosed at RCPT: temporary\n",
     },
     {
+        .name = "lost after MAIL, where the message before had a recipient refused: not this one's",
+        .messages = {"a@x.test>b@y.test|one\n", "a@x.test>c@y.test|two\n"},
+        .script = PLAIN "C MAIL FROM:<a@x.test>\nS 250 ok\nC RCPT TO:<b@y.test>\nS 550 who\n"
+                        "C RSET\nS 250 ok\nC MAIL FROM:<a@x.test>\nS 250 ok\n"
+                        "C RCPT TO:<c@y.test>\nX cut",
+        .want = "ready\n1 refused at RCPT by 550: 550\n2 unsent at RCPT: 0\n"
+                "closed at RCPT: temporary\n",
+    },
+    {
+        .name = "421 behind a refused MAIL: it is refused for good",
+        .messages = {"a@x.test>b@y.test|one\n"},
+        .script = PIPED "C MAIL FROM:<a@x.test>\nC RCPT TO:<b@y.test>\nC DATA\n"
+                        "S 550 5.7.1 no\nS 421 4.7.0 enough\nX close",
+        .want = "ready\n1 refused at MAIL by 550: 0\nclosed at RCPT by 421: temporary\n",
+    },
+    {
         .name = "lost after a recipient was refused: that one stays refused",
         .messages = {"a@x.test>b@y.test,c@y.test|one\n"},
         .script =
