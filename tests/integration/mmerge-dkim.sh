@@ -95,7 +95,16 @@ done
 expect_same once1 once2
 expect_line "t=1763900000;" once1
 SOURCE_DATE_EPOCH=1763900001 "$MB_BIN/mmerge" preview "${both[@]}" rich rows.csv >once3
-! cmp -s once1 once3 || fail "t= does not follow Date"
+expect_line "t=1763900001;" once3
+
+case_begin "what goes out is what preview shows at the time of its Date, signatures included"
+start_mailsink "$T/sink" --store "$T/trial"
+expect_exit 0 "$MB_BIN/mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off \
+    --redirect-to me@example.net "${both[@]}" rich one.csv
+stop_background "$SINK_PID"
+sent=$(sed -En 's/.* t=([0-9]+);.*/\1/p' "$T"/trial/new/*.eml | head -1)
+SOURCE_DATE_EPOCH=$sent "$MB_BIN/mmerge" preview "${both[@]}" rich one.csv >again
+expect_same again "$T"/trial/new/*1.eml
 
 # --- what arrives --------------------------------------------------------------------------------
 
