@@ -13,6 +13,7 @@
 struct MbProgress {
     const char *what;
     guint64 total;
+    guint64 bytes_total;
     gint64 started;
     gint64 drawn;
     bool on_terminal;
@@ -50,6 +51,11 @@ void mb_progress_set_total(MbProgress *progress, guint64 total)
     progress->total = total;
 }
 
+void mb_progress_set_bytes_total(MbProgress *progress, guint64 bytes_total)
+{
+    progress->bytes_total = bytes_total;
+}
+
 static void append_duration(GString *out, guint64 seconds)
 {
     if (seconds < 60)
@@ -61,28 +67,52 @@ static void append_duration(GString *out, guint64 seconds)
                                (guint)(seconds % 3600 / 60));
 }
 
+static void append_bytes(GString *out, guint64 bytes, guint64 total)
+{
+    g_autofree char *size = mb_text_format_size(bytes);
+
+    g_string_append_printf(out, ", %s", size);
+    if (total > 0) {
+        g_autofree char *all = mb_text_format_size(MAX(bytes, total));
+
+        g_string_append_printf(out, " of %s", all);
+    }
+}
+
+static void append_part(GString *out, guint64 done, guint64 total)
+{
+    g_string_append_printf(out, ", %u%%", (guint)((double)MIN(done, total) * 100 / (double)total));
+}
+
 char *mb_progress_text(const char *what, guint64 done, guint64 total, guint64 bytes,
-                       guint64 elapsed_ms)
+                       guint64 bytes_total, guint64 elapsed_ms)
 {
     GString *out = g_string_new(NULL);
-    double rate = elapsed_ms < RATE_AFTER_MS ? 0 : (double)done * 1000 / (double)elapsed_ms;
+    bool is_early = elapsed_ms < RATE_AFTER_MS;
+    bool by_bytes = total == 0 && bytes_total > 0;
+    guint64 part = by_bytes ? bytes : done;
+    guint64 whole = by_bytes ? bytes_total : total;
 
     g_string_append_printf(out, "%" G_GUINT64_FORMAT, done);
     if (total > 0)
         g_string_append_printf(out, " of %" G_GUINT64_FORMAT, MAX(done, total));
     g_string_append_printf(out, " %s", what);
     if (total > 0)
-        g_string_append_printf(out, ", %u%%",
-                               (guint)((double)MIN(done, total) * 100 / (double)total));
-    if (bytes > 0) {
-        g_autofree char *size = mb_text_format_size(bytes);
-        g_string_append_printf(out, ", %s", size);
-    }
-    if (rate > 0)
+        append_part(out, done, total);
+    if (bytes > 0)
+        append_bytes(out, bytes, bytes_total);
+    if (by_bytes)
+        append_part(out, bytes, bytes_total);
+    if (done > 0 && !is_early) {
+        double rate = (double)done * 1000 / (double)elapsed_ms;
+
         g_string_append_printf(out, rate < 10 ? ", %.1f/s" : ", %.0f/s", rate);
-    if (rate > 0 && total > done) {
+    }
+    if (part > 0 && whole > part && !is_early) {
+        double rate = (double)part * 1000 / (double)elapsed_ms;
+
         g_string_append(out, ", ");
-        append_duration(out, (guint64)((double)(total - done) / rate) + 1);
+        append_duration(out, (guint64)((double)(whole - part) / rate) + 1);
         g_string_append(out, " left");
     }
     return g_string_free(out, FALSE);
@@ -99,7 +129,7 @@ void mb_progress_update(MbProgress *progress, guint64 done, guint64 bytes)
     if (now - progress->drawn < REDRAW_US)
         return;
     progress->drawn = now;
-    text = mb_progress_text(progress->what, done, progress->total, bytes,
+    text = mb_progress_text(progress->what, done, progress->total, bytes, progress->bytes_total,
                             (guint64)(now - progress->started) / 1000);
     mb_terminal_set_progress(text);
 }

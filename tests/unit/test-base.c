@@ -367,20 +367,25 @@ END_TEST
 /* ---- progress, queue, options ---- */
 
 static const struct {
-    guint64 done, total, bytes, ms;
+    guint64 done, total, bytes, bytes_total, ms;
     const char *want;
 } lines[] = {
-    {0, 0, 0, 0, "0 messages"},
-    {5, 10, 0, 0, "5 of 10 messages, 50%"},
-    {1000, 4000, 0, 2000, "1000 of 4000 messages, 25%, 500/s, 7s left"},
-    {10, 10, 2048, 1000, "10 of 10 messages, 100%, 2.0 KiB, 10/s"},
-    {1, 100000, 0, 1000, "1 of 100000 messages, 0%, 1.0/s, 27h46m left"},
+    {0, 0, 0, 0, 0, "0 messages"},
+    {5, 10, 0, 0, 0, "5 of 10 messages, 50%"},
+    {1000, 4000, 0, 0, 2000, "1000 of 4000 messages, 25%, 500/s, 7s left"},
+    {10, 10, 2048, 0, 1000, "10 of 10 messages, 100%, 2.0 KiB, 10/s"},
+    {1, 100000, 0, 0, 1000, "1 of 100000 messages, 0%, 1.0/s, 27h46m left"},
+    {40, 0, 1024, 4096, 2000, "40 messages, 1.0 KiB of 4.0 KiB, 25%, 20/s, 7s left"},
+    {40, 0, 4096, 4096, 2000, "40 messages, 4.0 KiB of 4.0 KiB, 100%, 20/s"},
+    {0, 0, 1024, 4096, 2000, "0 messages, 1.0 KiB of 4.0 KiB, 25%, 7s left"},
+    {1000, 4000, 1024, 4096, 2000,
+     "1000 of 4000 messages, 25%, 1.0 KiB of 4.0 KiB, 500/s, 7s left"},
 };
 
 START_TEST(progress_says_rate_and_time_left)
 {
     g_autofree char *got = mb_progress_text("messages", lines[_i].done, lines[_i].total,
-                                            lines[_i].bytes, lines[_i].ms);
+                                            lines[_i].bytes, lines[_i].bytes_total, lines[_i].ms);
 
     ck_assert_str_eq(got, lines[_i].want);
 }

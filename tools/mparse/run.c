@@ -52,7 +52,8 @@ static bool wants_content(const Run *run, const MbSource *source)
 
 static void show_progress(Run *run, const MbSource *source)
 {
-    mb_progress_update(run->progress, mp_crew_items(run->crew), mb_source_bytes_in(source));
+    mb_progress_update(run->progress, mp_crew_items(run->crew),
+                       mp_crew_summary(run->crew)->bytes_in + mb_source_bytes_in(source));
 }
 
 /* All that the source has. False: the output failed. *is_missing: what could not be read last is
@@ -111,6 +112,8 @@ static bool do_path(Run *run, const char *path, GError **error)
         run->missing = (int)mb_exit_of(problem);
         return mp_crew_failure(run->crew, problem->message, error);
     }
+    if (run->options->paths[1] == NULL) /* of several, the size of all is not known */
+        mb_progress_set_bytes_total(run->progress, mb_source_bytes_total(source));
     is_content = wants_content(run, source);
     if (!is_content)
         print_begin(run);

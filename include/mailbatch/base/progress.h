@@ -24,8 +24,11 @@ void mb_progress_hide(void);
 void mb_progress_update(MbProgress *progress, guint64 done, guint64 bytes);
 void mb_progress_set_total(MbProgress *progress, guint64 total);
 
+/* Where only the bytes are known beforehand, part and time left go by them; 0: unknown. */
+void mb_progress_set_bytes_total(MbProgress *progress, guint64 bytes_total);
+
 /* The text of the line, for tests: as after `elapsed_ms` milliseconds. The caller frees it. */
 char *mb_progress_text(const char *what, guint64 done, guint64 total, guint64 bytes,
-                       guint64 elapsed_ms);
+                       guint64 bytes_total, guint64 elapsed_ms);
 
 G_END_DECLS
