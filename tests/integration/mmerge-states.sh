@@ -310,6 +310,12 @@ doubtful="$(in_state in-doubt)"
 mv kept.csv people.csv
 statement M-27
 
+case_begin "a connection too many: the others go on, and it is said"
+fresh --delay 20 --fault "smtp greeting 2 432 4.3.2 Concurrent connections limit exceeded"
+expect_exit 0 send --connections 2 --window 1
+are "$four" "" "" "" ""
+expect_line "1 of 2 connections were given up: the server takes no more from this account" "$T/err"
+
 case_begin "in doubt: resolved as sent, resolved as unsent, or sent again by word"
 fresh --fault "smtp dot 1 lose"
 expect_exit 75 send

@@ -36,7 +36,9 @@ typedef struct {
     guint next_trial;      /* of run->trial */
     bool finishing;        /* senders were told */
     bool killed;
-    GError *stopped; /* why nothing new is begun */
+    guint given_up;   /* connections that ended for good while others went on */
+    GError *first_up; /* why the first of them did */
+    GError *stopped;  /* why nothing new is begun */
 } Dispatch;
 
 static int64_t now_s(void)
@@ -248,6 +250,8 @@ static void hear_news(Dispatch *dispatch)
             dispatch->alive--;
             if (news->error != NULL && dispatch->alive == 0)
                 stop_take(dispatch, g_steal_pointer(&news->error));
+            else if (news->error != NULL && dispatch->given_up++ == 0)
+                dispatch->first_up = g_steal_pointer(&news->error);
         } else if (news->retry_s > 0) {
             mb_log_warning("%s; trying again in %u s", news->error->message, news->retry_s);
         } else {
@@ -455,6 +459,10 @@ MmRunEnd mm_dispatch(const MmRun *run, GError **error)
         return MM_RUN_KILLED;
     }
     clear(&dispatch);
+    if (dispatch.stopped == NULL && dispatch.given_up > 0)
+        mb_log_warning("%u of %d connections were given up: %s", dispatch.given_up,
+                       run->options->connections, dispatch.first_up->message);
+    g_clear_error(&dispatch.first_up);
     if (dispatch.stopped == NULL)
         return MM_RUN_OVER;
     g_propagate_error(error, dispatch.stopped);
