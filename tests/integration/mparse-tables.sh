@@ -151,6 +151,24 @@ for m in messages:
 assert one("SELECT path, kind FROM sources ORDER BY id LIMIT 1") == [("mail.mbox", "mbox")]
 PYTHON
 
+case_begin "values that are no UTF-8, hold a NUL or SQL"
+mkdir hostile
+printf 'From: a@b.example\nSubject: %s\nDate: 1\0002\n\nx\n' "'); DROP TABLE parts;--" \
+    >"hostile/'); DROP TABLE messages;--"
+printf 'From: \377@b.example\nSubject: \377\n\nx\n' >hostile/bytes
+expect_exit 1 "$mparse" -qf sqlite -o hostile.db hostile
+"$MB_PYTHON" - <<'PYTHON' || fail "not what was in the mail"
+import sqlite3
+
+base = sqlite3.connect("hostile.db")
+assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+rows = base.execute("SELECT address, sender, date, CAST(sender AS BLOB) FROM messages "
+                    "ORDER BY address").fetchall()
+assert [row[0] for row in rows] == ["hostile/'); DROP TABLE messages;--", "hostile/bytes"], rows
+assert rows[0][2] == "1\ufffd2" and rows[1][3].decode() == rows[1][1], rows
+assert base.execute("SELECT count(*) FROM parts").fetchone() == (2,)
+PYTHON
+
 case_begin "the ten questions of the manual"
 cat >answers <<'END'
 ann@a.example|3
