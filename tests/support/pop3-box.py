@@ -46,7 +46,7 @@ def message(number, wish):
         number, number % 7, number % 7, "b" if altered else "a")
     body = "line %04d\r\n" % number * 5 if wish.get("same") else "line %d\r\n" % number * (number % 13 + 1)
     if number in wish.get("forge", []):
-        body = body[:11] + ".\r\n+OK\r\nSubject: forged\r\n\r\n" + body[11:]
+        body = body[:11] + ".\r\n+OK 9 9\r\nSubject: forged\r\n\r\n" + body[11:]
     return (head + "\r\n" + body).encode()
 
 
@@ -90,6 +90,14 @@ class Session(socketserver.StreamRequestHandler):
         count = self.counted(verb)
         if self.wish.get("pause") and verb == "RETR":
             time.sleep(self.wish["pause"])
+        if self.numbers[int(words[1]) - 1] in self.wish.get("forge", []):
+            # The forged reply comes when the next command has been sent.
+            end = body.index(b"\r\n.\r\n") + 5
+            self.wfile.write(b"+OK\r\n" + body[:end])
+            self.wfile.flush()
+            time.sleep(0.1)
+            self.wfile.write(body[end:] + b".\r\n")
+            return
         self.wfile.write(b"+OK\r\n" + (body[:20] if every and count % every == 0 else body + b".\r\n"))
         self.wfile.flush()
         if every and count % every == 0:
