@@ -286,6 +286,10 @@ START_TEST(quoted_from_lines_are_unquoted_as_the_dialect_says)
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         size_t length = strlen(cases[i].text);
 
+        /* Who skips the unquoting where that is told must not miss any. */
+        ck_assert_msg(mb_mbox_may_be_quoted(cases[i].text, length) ||
+                          strcmp(cases[i].text, cases[i].want) == 0,
+                      "%s: quoted, and not seen", cases[i].name);
         for (size_t split = 0; split <= length; split++) {
             MbMboxUnquoter unquoter = {0};
             char out[256];
@@ -301,6 +305,7 @@ START_TEST(quoted_from_lines_are_unquoted_as_the_dialect_says)
                           split, out);
         }
     }
+    ck_assert(!mb_mbox_may_be_quoted("F >F From >Fro", 14));
     statement("F-8");
 }
 END_TEST

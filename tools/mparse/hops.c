@@ -91,7 +91,8 @@ static void measure(MbTree *tree, MpHop *earlier, const MpHop *later, bool notes
     earlier->delay = later->date.unix_time - earlier->date.unix_time;
     if (!notes || earlier->delay >= 0)
         return;
-    detail = g_strdup_printf("%" G_GINT64_FORMAT " seconds", -earlier->delay);
+    detail = g_strdup_printf("%" G_GINT64_FORMAT " second%s", -earlier->delay,
+                             earlier->delay == -1 ? "" : "s");
     mb_tree_add_defect(tree, earlier->delay < -SKEW ? MB_DEFECT_HOP_BACKWARDS : MB_DEFECT_HOP_SKEW,
                        field.part, mb_tree_part(tree, field.part)->space, field.offset,
                        field.length, detail);
