@@ -217,6 +217,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Provider).serve
 PYTHON
 
 if need_servers "tokens with Postfix and Dovecot"; then
+    provider=
     free_port provider
     start_background "$T/provider.log" "$MB_PYTHON" introspect.py "$provider"
     printf 'introspection_url = http://127.0.0.1:%s/\nintrospection_mode = post\n' "$provider" >oauth.conf
