@@ -263,6 +263,12 @@ static void tell(PdRun *run, const PdAbsence *absence)
     pd_report_held(&run->report, absence->expected, absence->missing);
 }
 
+static bool is_same_listing(const PdRun *run)
+{
+    return pd_plan_length(run->plan) == run->summary->listed &&
+           pd_plan_listed_bytes(run->plan) == run->summary->listed_bytes;
+}
+
 bool pd_heal(PdRun *run, GError **error)
 {
     g_auto(PdAbsence) absence = {0};
@@ -271,8 +277,13 @@ bool pd_heal(PdRun *run, GError **error)
         return true;
     if (!pd_absence_find(run->archive, pd_plan_uidls(run->plan), &absence, error))
         return false;
-    /* What a look for more does not list again came in this very run. */
-    if (!pd_absence_is_most(&absence) || run->reason == PD_SESSION_LOOK)
+    /* What a look for more does not list again came in this very run: no alarm. Courier lists the
+     * same again under new ids. */
+    if (run->reason == PD_SESSION_LOOK)
+        return (!pd_absence_is_most(&absence) || !is_same_listing(run) ||
+                heal(run, &absence, error)) &&
+               pd_absence_record(run->archive, &absence, error);
+    if (!pd_absence_is_most(&absence))
         return run->options->dry_run || pd_absence_record(run->archive, &absence, error);
     if (!run->summary->held)
         tell(run, &absence);
