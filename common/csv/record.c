@@ -1,6 +1,13 @@
 #include "record.h"
 
-#define BETWEEN_RECORDS 0 /* libcsv's pstate when no record is open */
+#define BETWEEN_RECORDS 0     /* libcsv's pstate when no record is open */
+#define GROWTH          65536 /* octets: its own 128 make a field of 16 MiB grow 131,072 times */
+
+static void start_parser(CsvRecord *record)
+{
+    csv_init(&record->parser, CSV_STRICT);
+    csv_set_blk_size(&record->parser, GROWTH);
+}
 
 void csv_record_init(CsvRecord *record, size_t max_octets, size_t max_columns)
 {
@@ -8,7 +15,7 @@ void csv_record_init(CsvRecord *record, size_t max_octets, size_t max_columns)
                           .spans = g_array_new(FALSE, FALSE, sizeof(CsvSpan)),
                           .max_octets = max_octets,
                           .max_columns = max_columns};
-    csv_init(&record->parser, CSV_STRICT);
+    start_parser(record);
 }
 
 void csv_record_clear(CsvRecord *record)
@@ -26,7 +33,7 @@ void csv_record_set_delimiter(CsvRecord *record, char delimiter)
 void csv_record_restart(CsvRecord *record)
 {
     csv_free(&record->parser);
-    csv_init(&record->parser, CSV_STRICT);
+    start_parser(record);
 }
 
 bool csv_record_is_open(const CsvRecord *record)
