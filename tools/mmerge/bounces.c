@@ -8,6 +8,7 @@
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/option.h>
 #include <mailbatch/base/progress.h>
+#include <mailbatch/base/stop.h>
 #include <mailbatch/base/text.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,25 +39,8 @@ typedef struct {
     MmInboxTotals inbox;
     Totals totals;
     GString *line;
+    const volatile sig_atomic_t *stop; /* Ctrl-C: what was marked is kept */
 } Bounces;
-
-/* Ctrl-C once: the mail in hand is finished, and what was marked is kept. */
-static volatile sig_atomic_t stop_asked;
-
-static void ask_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_asked = 1;
-}
-
-static void catch_signals(void)
-{
-    const struct sigaction action = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* --- one recipient of one report ----------------------------------------------------------- */
 
@@ -384,8 +368,8 @@ static bool read_all(Bounces *bounces, char *const *paths, GError **error)
 {
     bool good = true;
 
-    for (; good && *paths != NULL && !stop_asked; paths++)
-        good = mm_inbox_read(*paths, &stop_asked, bounces->reader, take_mail, bounces,
+    for (; good && *paths != NULL && *bounces->stop == 0; paths++)
+        good = mm_inbox_read(*paths, bounces->stop, bounces->reader, take_mail, bounces,
                              &bounces->inbox, error);
     g_clear_pointer(&bounces->progress, mb_progress_free);
     return good && mm_ledger_flush(bounces->ledger, error);
@@ -402,9 +386,9 @@ static int run(Bounces *bounces, char *const *paths)
     signal(SIGPIPE, SIG_DFL);
     if (!print_list(bounces, &error))
         return mb_log_fail(error);
-    if (stop_asked)
+    if (*bounces->stop != 0)
         mb_log_warning("interrupted: what was marked is kept; run it again to read the rest");
-    code = stop_asked ? MB_EXIT_TEMPORARY : bounces->inbox.exit_code;
+    code = *bounces->stop != 0 ? MB_EXIT_TEMPORARY : bounces->inbox.exit_code;
     say_summary(bounces);
     if (bounces->options->json)
         print_json_summary(bounces, code);
@@ -428,7 +412,7 @@ static int bounces_main(const BouncesOptions *options, char *const *operands)
         mm_suggest_ledger(operands[0], error);
         return mb_log_fail(error);
     }
-    catch_signals();
+    bounces.stop = mb_stop_watch();
     bounces.reader = reader = mm_feedback_reader_new();
     bounces.progress = mb_progress_new("mails", 0);
     code = run(&bounces, operands + 1);

@@ -6,6 +6,7 @@
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/progress.h>
+#include <mailbatch/base/stop.h>
 #include <mailbatch/base/text.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,29 +20,10 @@ typedef struct {
     MpExtract *extract; /* NULL: nothing is extracted */
     MpCrew *crew;
     MbProgress *progress;
+    const volatile sig_atomic_t *stop; /* Ctrl-C: the messages in hand are finished, then it ends */
     bool is_printed; /* records of -f were asked for, not only the content of parts */
     int missing;     /* exit status of a PATH that could not be opened, or 0 */
 } Run;
-
-/* Ctrl-C once: the messages in hand are finished, then the run ends. Twice: at once. */
-static volatile sig_atomic_t stop_asked;
-
-static void ask_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_asked = 1;
-}
-
-/* A closed pipe is an error like any other, so that nothing half-done is left; who started us sees
- * the signal nevertheless: mp_run(). */
-static void catch_signals(void)
-{
-    const struct sigaction action = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* A part that is named is what the user wants to see; everything else is printed as -f says. */
 static bool wants_content(const Run *run, const MbSource *source)
@@ -64,7 +46,7 @@ static bool do_source(Run *run, MbSource *source, bool is_content, bool *is_miss
     const MbItem *item;
     MbNext next;
 
-    while (!stop_asked && (next = mb_source_next(source, &item, &problem)) != MB_END) {
+    while (*run->stop == 0 && (next = mb_source_next(source, &item, &problem)) != MB_END) {
         bool done;
 
         if (next == MB_FAILED) {
@@ -106,7 +88,7 @@ static bool do_path(Run *run, const char *path, GError **error)
     bool is_content;
 
     options.budget = &run->budget;
-    options.stop = &stop_asked;
+    options.stop = run->stop;
     source = mb_source_open(path, &options, &problem);
     if (source == NULL) {
         run->missing = (int)mb_exit_of(problem);
@@ -120,7 +102,7 @@ static bool do_path(Run *run, const char *path, GError **error)
     if (!do_source(run, source, is_content, &is_missing, error))
         return false;
     mp_crew_summary(run->crew)->bytes_in += mb_source_bytes_in(source);
-    if (stop_asked || mp_crew_items(run->crew) > items)
+    if (*run->stop != 0 || mp_crew_items(run->crew) > items)
         return true;
     if (is_missing)
         run->missing = MB_EXIT_NO_INPUT;
@@ -176,7 +158,7 @@ static int exit_status(const Run *run)
         return run->missing;
     if (mp_crew_missed_part(run->crew))
         return MB_EXIT_NO_INPUT;
-    if (summary->failures > 0 || summary->limits != 0 || stop_asked)
+    if (summary->failures > 0 || summary->limits != 0 || *run->stop != 0)
         return MB_EXIT_PARTIAL;
     return summary->defective > 0 ? MB_EXIT_DEFECTS : MB_EXIT_OK;
 }
@@ -201,7 +183,7 @@ static bool finish(Run *run, GError **error)
     print_summary(run);
     if (run->extract != NULL && !mp_extract_finish(run->extract, error))
         return false;
-    if (stop_asked) {
+    if (*run->stop != 0) {
         mb_log_error("interrupted: the output is not complete");
         return run->options->output != NULL || mp_output_finish(run->output, error);
     }
@@ -224,7 +206,7 @@ static bool do_all(Run *run, GError **error)
             return false;
     }
     run->crew = mp_crew_new(options, options->threads, run->output, run->extract);
-    for (char **path = options->paths; *path != NULL && !stop_asked; path++) {
+    for (char **path = options->paths; *path != NULL && *run->stop == 0; path++) {
         if (!do_path(run, *path, error))
             return false;
     }
@@ -238,7 +220,7 @@ int mp_run(const MpOptions *options)
     bool is_pipe_closed;
     int status;
 
-    catch_signals();
+    run.stop = mb_stop_watch();
     mb_budget_init(&run.budget, &options->limits);
     /* A progress line would stand in the middle of what is printed. */
     if (options->output == NULL && isatty(STDOUT_FILENO))
