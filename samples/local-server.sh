@@ -12,8 +12,13 @@ run()
     "$@"
 }
 
+if [ -n "$(ls -A "$out" 2>/dev/null)" ] && [ ! -e "$out/sample" ]; then
+    echo "$out: there are files of yours in it: give another folder" >&2
+    exit 73
+fi
 rm -rf "$out"
 mkdir -p "$out"
+: >"$out/sample"
 "$bin/mailsink" --smtp 127.0.0.1:0 --store "$out/mailsink" --ready-file "$out/ready" \
     >"$out/mailsink.log" 2>&1 </dev/null &
 trap 'kill %1 2>/dev/null; wait' EXIT

@@ -9,6 +9,16 @@ expect_line "4 rows: 4 good (12 recipients, " "$T/out"
 expect_line "campaign template-invoices: 6 sent, 6 pending" "$T/out"
 expect_line "campaign template-invoices: 12 sent" "$T/out"
 
+case_begin "a folder with files of somebody's is refused, results of before are made anew"
+mkdir "$T/mine"
+echo mine >"$T/mine/diary"
+expect_exit 73 "$MB_SOURCE/samples/invoices/try.sh" "$T/mine"
+expect_one_line "$T/err"
+expect_line "$T/mine: there are files of yours in it: give another folder" "$T/err"
+expect_equal "what is in it" mine "$(cat "$T/mine"/*)"
+expect_exit 0 "$MB_SOURCE/samples/invoices/try.sh" "$T/invoices"
+expect_line "campaign template-invoices: 12 sent" "$T/out"
+
 case_begin "invoices: the trial leaves the ledger alone, and each row went out once"
 expect_equal "recipients of the messages" "1 3 3 3 3" "$("$MB_PYTHON" -c '
 import json, sys
