@@ -3,6 +3,8 @@
 # that was set back, another process, a folder that may not be written. Nobody is mailed twice, the error says why, and
 # the next run goes on. `mmerge-storage.sh all` has more rows and disturbs every call (minutes).
 . "$(dirname "$0")/../support/lib.sh"
+# shellcheck source=tests/support/mmerge.sh
+. "$(dirname "$0")/../support/mmerge.sh"
 
 export FAIL_CALLS=$MB_BUILD/tests/libfail-calls.so
 full=
@@ -40,18 +42,6 @@ send()
 preloaded()
 {
     env LD_PRELOAD="$FAIL_CALLS" ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" "$@"
-}
-
-in_state()
-{
-    "$MB_BIN/mmerge" status --json --state "$1" people.csv.mmerge.db |
-        sed 's/^{"address":"\([^"@]*\)@.*/\1/' | sort | xargs
-}
-
-mailed()
-{
-    { grep -oh '"recipients":\[[^]]*\]' "$T/sink/store/envelopes.jsonl" 2>/dev/null || true; } |
-        sed 's/","/\n/g;s/"recipients":\["//g' | sed 's/@.*//' | sort | xargs
 }
 
 mailed_at_least()

@@ -2,6 +2,8 @@
 # What people change between two runs of `mmerge send`: the list, the template, the options. Nobody is mailed twice by
 # that, and nobody is skipped without being listed.
 . "$(dirname "$0")/../support/lib.sh"
+# shellcheck source=tests/support/mmerge.sh
+. "$(dirname "$0")/../support/mmerge.sh"
 
 cd "$T"
 make_certificate "$T/cert"
@@ -39,20 +41,6 @@ send()
 {
     "$MB_BIN/mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off --wait 0 --retry 1 "$@" \
         letter people.csv
-}
-
-# Who is in a state, by the ledger; with `gone` also those whose row left the list.
-in_state()
-{
-    "$MB_BIN/mmerge" status --json --state "$1" people.csv.mmerge.db |
-        sed 's/^{"address":"\([^"@]*\)@.*/\1/' | sort | xargs
-}
-
-# Who has mail, as often as it came.
-mailed()
-{
-    { grep -oh '"recipients":\[[^]]*\]' "$T/sink/store/envelopes.jsonl" 2>/dev/null || true; } |
-        sed 's/","/\n/g;s/"recipients":\["//g' | sed 's/@.*//' | sort | xargs
 }
 
 all_once()
