@@ -395,8 +395,23 @@ static uint64_t rows(void)
     return pd_archive_messages(reader);
 }
 
-/* A batch is on its way to the disk while the next one comes in: what is said to be committed is,
- * and no more than one batch is ever behind. */
+/* Members whose header stands in the first segment, as another process sees it. */
+static uint64_t members_in_file(void)
+{
+    g_autofree char *path = g_build_filename(root, "open", "000001.tar", NULL);
+    g_autofree char *bytes = NULL;
+    gsize length = 0;
+    uint64_t count = 0;
+
+    if (!g_file_get_contents(path, &bytes, &length, NULL))
+        return 0;
+    for (gsize at = 0; at + MB_TAR_BLOCK <= length; at += MB_TAR_BLOCK)
+        count += g_str_has_prefix(bytes + at, "msgs/") ? 1 : 0;
+    return count;
+}
+
+/* A batch is on its way to the disk while the next one comes in, and grows while it waits: what is
+ * said to be committed is, and what a kill would cost is never more than one batch. */
 START_TEST(one_batch_is_committed_beside_the_next)
 {
     PdArchiveOptions options = {.path = root, .host = "h", .user = "u", .batch_messages = 4};
@@ -410,8 +425,7 @@ START_TEST(one_batch_is_committed_beside_the_next)
         ck_assert(pd_archive_commit_if_due(archive, NULL));
         committed = pd_archive_committed(archive, &bytes);
         ck_assert_uint_eq(committed + pd_archive_waiting(archive), i);
-        ck_assert_uint_eq(committed % 4, 0);
-        ck_assert_uint_lt(pd_archive_waiting(archive), 2 * options.batch_messages);
+        ck_assert_uint_lt(i - members_in_file(), options.batch_messages);
         ck_assert_uint_ge(bytes, last_bytes);
         if (i % 20 == 0)
             ck_assert_uint_ge(rows(), committed);

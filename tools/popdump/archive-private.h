@@ -38,6 +38,7 @@ struct PdArchive {
     GString *header;
     GArray *pending; /* PdMember */
     uint64_t pending_bytes;
+    guint handed_over;      /* the first so many of them are with the kernel */
     gint64 pending_since;   /* monotonic, microseconds */
     PdCommitter *committer; /* NULL before the first batch that is committed beside the network;
                                while it is busy catalog and journal are not touched */

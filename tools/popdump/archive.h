@@ -18,9 +18,10 @@
  * written, and the run has to end without a DELE; the next open recovers. One thread at a time; a
  * thread of the archive's own makes one batch durable while the next one comes in.
  *
- * What a kill costs: a batch is with the kernel before that thread gets it, and the next open
- * adopts what stands whole in the segment. So only the messages of the batch that was coming in are
- * fetched again. A power failure may cost the batch on its way to the disk as well.
+ * What a kill costs: every batch is handed to the kernel when it is full, and the next open adopts
+ * what stands whole in the segment. So only the messages of the batch that was coming in are
+ * fetched again. While the disk is at work the batches that come in are put together, 16 MiB at
+ * most: a power failure may cost them, and those on their way to the disk.
  *
  * Members and manifests depend on nothing but the messages, their UIDLs and sizes as the server
  * gave them, their order and the segment size. Times, sessions and deletions stand in the journal.
@@ -174,8 +175,9 @@ uint64_t pd_archive_message_size(const PdArchive *archive);
  */
 bool pd_archive_commit(PdArchive *archive, GError **error);
 
-/* When a batch is full or old enough, begins to do so in the archive's own thread; waits while that
- * has an earlier batch at hand. Cheap otherwise. False too when the earlier batch failed. */
+/* When a batch is full or old enough, begins to do so in the archive's own thread; where that has
+ * an earlier one at hand, hands the batch to the kernel only, and waits from 16 MiB on. Cheap
+ * otherwise. False too when the earlier batch failed. */
 bool pd_archive_commit_if_due(PdArchive *archive, GError **error);
 
 /* Milliseconds until commit_if_due() is to be called again; -1 when nothing waits. As a poll

@@ -147,15 +147,24 @@ bool pd_archive_quiet(PdArchive *archive, GError **error)
     return take_back(archive, true, error);
 }
 
-/* What waits becomes a batch, and is with the kernel: a kill does not lose it. */
-static bool close_batch(PdArchive *archive, Batch *batch, GError **error)
+/* What waits is with the kernel from now on: a kill does not lose it. */
+static bool hand_over(PdArchive *archive, GError **error)
 {
     if (!pd_segment_flush(archive->segment, error))
         return pd_archive_break(archive, error);
+    archive->handed_over = archive->pending->len;
+    return true;
+}
+
+static bool close_batch(PdArchive *archive, Batch *batch, GError **error)
+{
+    if (!hand_over(archive, error))
+        return false;
     batch->segment = archive->segment;
     batch->number = pd_segment_number(archive->segment);
     batch->length = pd_segment_length(archive->segment);
     archive->pending_bytes = 0;
+    archive->handed_over = 0;
     return true;
 }
 
@@ -196,14 +205,18 @@ static bool is_old(const PdArchive *archive)
            g_get_monotonic_time() - archive->pending_since >= PD_BATCH_MS * G_GINT64_CONSTANT(1000);
 }
 
+/* While the disk is at work on one batch the next one grows, so that a slow disk is asked less
+ * often and not waited for. */
 bool pd_archive_commit_if_due(PdArchive *archive, GError **error)
 {
-    bool full = archive->pending->len >= archive->batch_messages ||
-                archive->pending_bytes >= PD_BATCH_BYTES;
+    bool large = archive->pending_bytes >= PD_BATCH_BYTES;
+    bool full = large || archive->pending->len - archive->handed_over >= archive->batch_messages;
 
-    if (!pd_archive_usable(archive, error) || !take_back(archive, full, error))
+    if (!pd_archive_usable(archive, error) || !take_back(archive, large, error))
         return false;
-    if (!full && (is_busy(archive) || !is_old(archive)))
+    if (is_busy(archive))
+        return !full || hand_over(archive, error);
+    if (!full && archive->handed_over == 0 && !is_old(archive))
         return true;
     if (archive->committer == NULL)
         archive->committer = committer_new(archive->catalog);
