@@ -44,6 +44,12 @@ static void send_ask(MbPop3Session *session, const MbPop3Ask *ask)
     case MB_POP3_STAGE_DELE:
         g_snprintf(line, sizeof(line), "%s %" G_GUINT64_FORMAT, verb, ask->number);
         break;
+    case MB_POP3_STAGE_UIDL:
+        if (ask->number > 0)
+            g_snprintf(line, sizeof(line), "%s %" G_GUINT64_FORMAT, verb, ask->number);
+        else
+            g_strlcpy(line, verb, sizeof(line));
+        break;
     case MB_POP3_STAGE_TOP:
         g_snprintf(line, sizeof(line), "%s %" G_GUINT64_FORMAT " %u", verb, ask->number,
                    ask->lines);
@@ -87,6 +93,12 @@ void mb_pop3_session_ask_list(MbPop3Session *session)
 void mb_pop3_session_ask_uidl(MbPop3Session *session)
 {
     mb_pop3_ask(session, MB_POP3_STAGE_UIDL, 0, 0);
+}
+
+void mb_pop3_session_ask_uidl_of(MbPop3Session *session, uint64_t number)
+{
+    g_assert(number > 0);
+    mb_pop3_ask(session, MB_POP3_STAGE_UIDL, number, 0);
 }
 
 void mb_pop3_session_ask_retr(MbPop3Session *session, uint64_t number)

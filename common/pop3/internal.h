@@ -150,4 +150,6 @@ void mb_pop3_login_forget(MbPop3Session *session);
 /* listing.c: an item's line. */
 void mb_pop3_listing_parse(MbPop3Session *session, MbPop3Stage stage, const MbLine *line,
                            MbPop3Event *event);
+/* A UIDL's answer for one message is an item's line behind +OK (RFC 1939, 7). */
+void mb_pop3_uidl_parse(MbPop3Session *session, const MbPop3Reply *reply, MbPop3Event *event);
 void mb_pop3_stat_parse(const MbPop3Reply *reply, MbPop3Event *event);

@@ -87,6 +87,16 @@ void mb_pop3_listing_parse(MbPop3Session *session, MbPop3Stage stage, const MbLi
     event->text_length = session->shown->len;
 }
 
+void mb_pop3_uidl_parse(MbPop3Session *session, const MbPop3Reply *reply, MbPop3Event *event)
+{
+    MbLine line = {
+        .text = reply->text,
+        .length = (size_t)(reply->line + reply->line_length - reply->text),
+    };
+
+    mb_pop3_listing_parse(session, MB_POP3_STAGE_UIDL, &line, event);
+}
+
 void mb_pop3_stat_parse(const MbPop3Reply *reply, MbPop3Event *event)
 {
     const char *at = reply->text;

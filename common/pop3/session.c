@@ -274,8 +274,13 @@ static bool accepted(MbPop3Session *session, const MbPop3Ask *ask, const MbPop3R
         .text_length = reply->line_length,
     };
     switch (ask->stage) {
-    case MB_POP3_STAGE_LIST:
     case MB_POP3_STAGE_UIDL:
+        if (ask->number > 0) {
+            mb_pop3_uidl_parse(session, reply, event);
+            break;
+        }
+        G_GNUC_FALLTHROUGH;
+    case MB_POP3_STAGE_LIST:
         session->reading = READING_LISTING;
         session->items = session->listing_octets = 0;
         return false;

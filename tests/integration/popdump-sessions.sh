@@ -191,6 +191,29 @@ archived 120
 expect_equal "logins" 2 "$(said PASS)"
 stop_box
 
+case_begin "a look that finds the same is told by sums and the last id, without a listing"
+begin_box '{"count": 120}'
+fetch 0
+archived 120
+expect_equal "logins" 2 "$(said PASS)"
+expect_equal "LISTs" 1 "$(said LIST)"
+expect_equal "STATs" 1 "$(said STAT)"
+expect_equal "listed, by the journal" "120 120" "$(sed -n 's/.*"listed":\([0-9]*\).*/\1/p' "$T/archive/journal/"*.jsonl | xargs)"
+stop_box
+
+case_begin "a part that sums up to the part before is another part"
+begin_box '{"count": 120, "part": 60, "same": true}'
+fetch 0
+archived 120
+stop_box
+
+case_begin "a server that tells no single id is asked for its listing"
+begin_box '{"count": 120, "uidl-of": false}'
+fetch 0
+archived 120
+expect_equal "LISTs" 2 "$(said LIST)"
+stop_box
+
 case_begin "a look that is refused is no failure"
 begin_box '{"count": 60, "login": ["+OK", "-ERR [SYS/TEMP] too many logins"]}'
 fetch 0

@@ -17,6 +17,7 @@ clients say to stdout. CONTROL-FILE is read at each connection: JSON, with any o
     login [TEXT …]  the replies to the first logins of the process; then "+OK"
     capa [TEXT …]   further capabilities
     top false       no TOP
+    uidl-of false   no UIDL of a single message
     pause S         seconds before each RETR is answered
     larger [N …]    LIST says one octet more for these
     same true       all are of the same size
@@ -133,8 +134,14 @@ class Session(socketserver.StreamRequestHandler):
             self.say("+OK %d %d" % (len(self.numbers),
                                     sum(len(self.content(i + 1)) for i in range(len(self.numbers)))))
         elif verb == "UIDL":
-            self.say_lines(["%d %s%d" % (i + 1, self.wish.get("ids", "id"), n)
-                            for i, n in enumerate(self.numbers)])
+            ids = ["%d %s%d" % (i + 1, self.wish.get("ids", "id"), n)
+                   for i, n in enumerate(self.numbers)]
+            if len(words) == 1:
+                self.say_lines(ids)
+            elif self.wish.get("uidl-of", True) and 0 < int(words[1]) <= len(ids):
+                self.say("+OK " + ids[int(words[1]) - 1])
+            else:
+                self.say("-ERR no such message")
         elif verb in ("RETR", "TOP"):
             self.answer(verb, words)
         elif verb == "DELE":

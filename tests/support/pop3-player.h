@@ -63,7 +63,8 @@ static void play_ask(MbPop3Session *session, const char *asks)
         else if (g_str_has_prefix(*word, "LIST"))
             mb_pop3_session_ask_list(session);
         else if (g_str_has_prefix(*word, "UIDL"))
-            mb_pop3_session_ask_uidl(session);
+            number > 0 ? mb_pop3_session_ask_uidl_of(session, number)
+                       : mb_pop3_session_ask_uidl(session);
         else if (g_str_has_prefix(*word, "RETR"))
             mb_pop3_session_ask_retr(session, number);
         else if (g_str_has_prefix(*word, "TOP"))

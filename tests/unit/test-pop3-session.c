@@ -72,6 +72,19 @@ static const PlayRow listing_rows[] = {
                "listed 11;",
     },
     {
+        .name = "UIDL of one message",
+        .steps = {ONE_BY_ONE,
+                  {"UIDL 2\r\n", "+OK 2 id two\r\n"},
+                  {"UIDL 3\r\n", "+OK 2 id two\r\n"},
+                  {"UIDL 4\r\n", "+OK\r\n"},
+                  {"UIDL 5\r\n", "+OK 5 a\033b\r\n"},
+                  {"UIDL 6\r\n", "-ERR no such message\r\n"},
+                  {"UIDL\r\n", "+OK\r\n1 a\r\n.\r\n"}},
+        .asks = "UIDL 2,UIDL 3,UIDL 4,UIDL 5,UIDL 6,UIDL",
+        .log = "ready;uidl 2 id two;uidl 2 id two;bad uidl 0;bad uidl 5;refused UIDL 6;uidl 1 a;"
+               "listed 1;",
+    },
+    {
         .name = "UIDL with ids that cannot be",
         .steps = {ONE_BY_ONE,
                   {"UIDL\r\n",

@@ -162,6 +162,8 @@ static bool on_event(PdRun *run, const MbPop3Event *event, GError **error)
         note_end(run, event);
     if (run->doubt.open)
         return pd_sync_answer(run, event, error);
+    if (pd_look_event(run, event))
+        return true;
     switch (event->kind) {
     case MB_POP3_EVENT_START_TLS: run->want_tls = true; return true;
     case MB_POP3_EVENT_READY: run->ready = true; return true;

@@ -164,7 +164,7 @@ static char *server_url(const MbAccount *account)
                            account->port);
 }
 
-static bool begin_session(PdRun *run, GError **error)
+static bool begin_session(PdRun *run, uint64_t listed, uint64_t listed_bytes, GError **error)
 {
     const MbPop3Capabilities *says = mb_pop3_session_capabilities(run->session);
     const MbAccount *account = run->options->account;
@@ -178,15 +178,15 @@ static bool begin_session(PdRun *run, GError **error)
         .capa = says->lines,
         .tls = mb_stream_tls_cipher(run->stream),
         .certificate = mb_stream_peer_fingerprint(run->stream),
-        .listed = pd_plan_length(run->plan),
-        .listed_bytes = pd_plan_listed_bytes(run->plan),
+        .listed = listed,
+        .listed_bytes = listed_bytes,
     };
 
     if (!pd_archive_begin_session(run->archive, &evidence, error))
         return false;
     run->journaled = true;
     run->summary->sessions++;
-    return pd_archive_settle(run->archive, pd_plan_uidls(run->plan), NULL, error);
+    return true;
 }
 
 /* What the listing has and the archive has not: `older=` counts from now on. */
@@ -223,7 +223,7 @@ static bool end_session(PdRun *run, bool good, GError **error)
     done = pd_run_commit(run, true, slot);
     if (done && !pd_remove_record(run, slot))
         done = false;
-    if (done && !note_first_seen(run, slot))
+    if (done && run->plan != NULL && !note_first_seen(run, slot))
         done = false;
     transcript = pd_transcript_text(&run->transcript);
     end.fetched = run->committed;
@@ -302,18 +302,32 @@ bool pd_run_quit(PdRun *run, GError **error)
 
 /* ---- the run ---- */
 
+/* A look that found the listing of before: it is evidence that there was nothing more. */
+static bool leave_as_it_was(PdRun *run, GError **error)
+{
+    run->listed = true;
+    return begin_session(run, run->look.messages, run->look.bytes, error) &&
+           pd_run_quit(run, error);
+}
+
 static bool work(PdRun *run, GError **error)
 {
     bool removing = run->options->delete_archived;
+    bool same;
 
-    if (!pd_run_connect(run, error) || !pd_run_list(run, error))
+    if (!pd_run_connect(run, error) || !pd_look(run, &same, error))
+        return false;
+    if (same)
+        return leave_as_it_was(run, error);
+    if (!pd_run_list(run, error))
         return false;
     if (run->options->dry_run) {
         sum_listing(run);
         return pd_heal(run, error) && (!removing || pd_remove_tell(run, error)) &&
                pd_run_quit(run, error);
     }
-    if (!begin_session(run, error))
+    if (!begin_session(run, pd_plan_length(run->plan), pd_plan_listed_bytes(run->plan), error) ||
+        !pd_archive_settle(run->archive, pd_plan_uidls(run->plan), NULL, error))
         return false;
     pd_remove_settle(run);
     if (!pd_heal(run, error))
@@ -389,6 +403,7 @@ void pd_run_clear(PdRun *run)
     g_array_unref(run->removals);
     g_ptr_array_unref(run->unseen);
     g_free(run->close_code);
+    g_free(run->look.last);
 }
 
 bool pd_fetch_run(const PdFetchOptions *options, PdFetchSummary *summary, GError **error)

@@ -1,8 +1,8 @@
 /*
  * The run's state, shared by its parts: connect.c (dial, TLS, login), converse.c (moving bytes,
  * taking events), run.c (the order of things in a session), sessions.c (whether there is another),
- * insync.c (whether replies belong to what was asked), heal.c (ids that changed), remove.c
- * (deletion).
+ * look.c (whether a look for more finds anything new), insync.c (whether replies belong to what was
+ * asked), heal.c (ids that changed), remove.c (deletion).
  */
 #pragma once
 
@@ -35,6 +35,14 @@ typedef struct {
     uint64_t size;
     unsigned oddities;
 } PdDoubt;
+
+/* The listing that a look for more is compared with. */
+typedef struct {
+    bool open; /* STAT and UIDL were asked for it */
+    bool same_sums, same_last;
+    uint64_t messages, bytes;
+    char *last; /* unique-id of the last message; NULL: the comparison would tell nothing */
+} PdLook;
 
 typedef struct {
     const PdFetchOptions *options;
@@ -78,6 +86,7 @@ typedef struct {
 
     /* sessions.c */
     PdSessionReason reason;
+    PdLook look;
     bool listed;        /* this session came as far as its listings */
     GHashTable *left;   /* unique-ids left on the server by this run; owned */
     GHashTable *fresh;  /* those that this run archived; owned */
@@ -114,6 +123,19 @@ void pd_run_decide(PdRun *run);
 /* Compares the listing with what the archive expects (absence.h); when most of it is gone, heals
  * and sets summary->held. In a dry run only tells. */
 bool pd_heal(PdRun *run, GError **error);
+
+/* look.c: servers that list a part of the mailbox list nothing twice, so that messages, octets and
+ * the last unique-id of a part that follows are not all the same. */
+
+/* Keeps what the next look is compared with; before the listing is forgotten. */
+void pd_look_remember(PdRun *run);
+
+/* In a session that only looks for more: whether it lists what the one before did. *same is false
+ * where the server does not say. */
+bool pd_look(PdRun *run, bool *same, GError **error);
+
+/* True for an answer that pd_look() waits for. */
+bool pd_look_event(PdRun *run, const MbPop3Event *event);
 
 /* insync.c: a server that lets a message's line of one dot through as it is makes the rest of that
  * message stand for the replies to come: the next messages would be archived under each other's

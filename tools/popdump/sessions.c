@@ -120,6 +120,8 @@ static bool go_on(PdRun *run, uint64_t listed, uint64_t fetched)
         run->reason = PD_SESSION_LOOK;
     else
         return false;
+    if (run->reason == PD_SESSION_LOOK)
+        pd_look_remember(run);
     pd_run_disconnect(run);
     if (!wait_ms(run, login_delay_ms(run))) {
         if (run->reason == PD_SESSION_DELETE || pd_stop_asked())

@@ -8,6 +8,7 @@
  *   READY                         logged in; CAPA was asked, again after STLS and after the login
  *   STAT                          the answer to ask_stat()
  *   LISTING, UIDL …, LISTED       an item each, then the end, for ask_list() and ask_uidl()
+ *   UIDL                          the answer to ask_uidl_of()
  *   BEGIN, DATA …, END            a message, un-stuffed, as RETR or TOP gave it
  *   REFUSED                       one command's -ERR: the session goes on
  *   DELETED, RESET, QUIT          a command's +OK
@@ -113,7 +114,7 @@ typedef enum {
     MB_POP3_EVENT_READY,
     MB_POP3_EVENT_STAT,
     MB_POP3_EVENT_LISTING, /* one item of LIST: number, size */
-    MB_POP3_EVENT_UIDL,    /* one item of UIDL: number, uidl */
+    MB_POP3_EVENT_UIDL,    /* one item of UIDL, or the answer for one message: number, uidl */
     MB_POP3_EVENT_LISTED,  /* the end of either: stage, number = items */
     MB_POP3_EVENT_BEGIN,
     MB_POP3_EVENT_DATA,
@@ -180,6 +181,7 @@ guint mb_pop3_session_window(const MbPop3Session *session);
 void mb_pop3_session_ask_stat(MbPop3Session *session);
 void mb_pop3_session_ask_list(MbPop3Session *session);
 void mb_pop3_session_ask_uidl(MbPop3Session *session);
+void mb_pop3_session_ask_uidl_of(MbPop3Session *session, uint64_t number);
 void mb_pop3_session_ask_retr(MbPop3Session *session, uint64_t number);
 void mb_pop3_session_ask_top(MbPop3Session *session, uint64_t number, unsigned lines);
 void mb_pop3_session_ask_dele(MbPop3Session *session, uint64_t number);
