@@ -34,7 +34,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static void skip_blanks(Reader *reader)
+static void skip_blanks_and_comments(Reader *reader)
 {
     size_t depth = 0;
 
@@ -51,6 +51,14 @@ static void skip_blanks(Reader *reader)
             return;
     }
     reader->at = reader->length;
+}
+
+static void skip_blanks(Reader *reader)
+{
+    while (is_blank(peek(reader)))
+        reader->at++;
+    if (peek(reader) == '(')
+        skip_blanks_and_comments(reader);
 }
 
 /* A number of at most `max_digits`; returns its digits, 0 when there is none. */
@@ -86,7 +94,8 @@ static int find_word(const Reader *reader, const char (*names)[4], int count)
     if (word_length(reader) < 3)
         return -1;
     for (int i = 0; i < count; i++) {
-        if ((word[0] | 0x20) == names[i][0] && g_ascii_strncasecmp(word, names[i], 3) == 0)
+        if ((word[0] | 0x20) == names[i][0] && (word[1] | 0x20) == names[i][1] &&
+            (word[2] | 0x20) == names[i][2])
             return i;
     }
     return -1;

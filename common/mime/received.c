@@ -12,13 +12,27 @@ typedef struct {
     bool is_there;
 } Piece;
 
+/* Text as it is put together: a line end and the blanks behind it are one blank. */
+typedef struct {
+    char *start, *to;
+    bool in_fold;
+} Text;
+
+/* Of the clauses up to some place. */
+typedef struct {
+    MbReceivedClause in_hand; /* its words and comments come; NO_CLAUSE before the first */
+    Piece clause[MB_RECEIVED_CLAUSES];
+    Piece comment[MB_RECEIVED_CLAUSES];
+    Text words;    /* of the clause in hand: at the end of the storage */
+    Text comments; /* of the clause in hand */
+} Clauses;
+
 typedef struct {
     const char *value;
     size_t length;
-    GString *storage;
-    GString *words, *comments; /* of the clause in hand */
-    Piece clause[MB_RECEIVED_CLAUSES];
-    Piece comment[MB_RECEIVED_CLAUSES];
+    size_t at;
+    char *storage;
+    size_t date; /* where the clauses end; the date, or the ";" before it, stands there */
 } Reading;
 
 const char *mb_received_clause_name(MbReceivedClause clause)
@@ -28,13 +42,12 @@ const char *mb_received_clause_name(MbReceivedClause clause)
 
 void mb_received_init(MbReceived *received)
 {
-    *received = (MbReceived){
-        .storage = g_string_new(NULL), .words = g_string_new(NULL), .comments = g_string_new(NULL)};
+    *received = (MbReceived){.storage = g_string_new(NULL), .comments = g_string_new(NULL)};
 }
 
 void mb_received_clear(MbReceived *received)
 {
-    GString *all[] = {received->storage, received->words, received->comments};
+    GString *all[] = {received->storage, received->comments};
 
     for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
         if (all[i] != NULL)
@@ -47,6 +60,8 @@ static bool is_blank(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
+
+/* ---- words ---- */
 
 /* Behind the comment that begins at `at`; the end when it is not closed. */
 static size_t comment_end(const Reading *reading, size_t at)
@@ -96,128 +111,137 @@ static bool is_weekday(const char *word, size_t length)
     return false;
 }
 
-/* A line end and the blanks behind it are one blank. */
-static void append(const Reading *reading, Piece *piece, const GString *text)
-{
-    GString *storage = reading->storage;
-    bool in_fold = false;
-
-    *piece = (Piece){storage->len, 0, true};
-    if (memchr(text->str, '\n', text->len) == NULL && memchr(text->str, '\r', text->len) == NULL) {
-        g_string_append_len(storage, text->str, (gssize)text->len + 1);
-        piece->length = text->len;
-        return;
-    }
-    for (size_t i = 0; i < text->len; i++) {
-        bool is_end = text->str[i] == '\r' || text->str[i] == '\n';
-
-        if (!is_end && !(in_fold && is_blank(text->str[i])))
-            g_string_append_c(storage, text->str[i]);
-        else if (!in_fold)
-            g_string_append_c(storage, ' ');
-        in_fold = is_end || (in_fold && is_blank(text->str[i]));
-    }
-    piece->length = storage->len - piece->at;
-    g_string_append_c(storage, '\0');
-}
-
-static MbReceivedClause clause_of(const Reading *reading, const char *word, size_t length)
+/* The clause that begins with the word, unless there is one of that name. */
+static MbReceivedClause clause_of(const Clauses *clauses, const char *word, size_t length)
 {
     if (length < 2 || length > 4)
         return NO_CLAUSE;
     for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
         if ((word[0] | 0x20) == names[i][0] && (word[1] | 0x20) == names[i][1] &&
-            strlen(names[i]) == length && !reading->clause[i].is_there &&
+            strlen(names[i]) == length && !clauses->clause[i].is_there && clauses->in_hand != i &&
             g_ascii_strncasecmp(word, names[i], length) == 0)
             return (MbReceivedClause)i;
     }
     return NO_CLAUSE;
 }
 
-/* The words and comments of one clause, from `at` up to the next clause or the date. */
-static size_t read_clause(Reading *reading, size_t at)
+/* ---- clauses ---- */
+
+static void put_folded(Text *text, const char *bytes, size_t length)
 {
-    GString *words = reading->words;
-    GString *comments = reading->comments;
+    for (size_t i = 0; i < length; i++) {
+        bool is_end = bytes[i] == '\r' || bytes[i] == '\n';
+        bool is_rest = text->in_fold && is_blank(bytes[i]);
 
-    g_string_truncate(words, 0);
-    g_string_truncate(comments, 0);
-    while (at < reading->length) {
-        const char *word = reading->value + at;
-        size_t end;
+        if (!is_end && !is_rest)
+            *text->to++ = bytes[i];
+        else if (!text->in_fold)
+            *text->to++ = ' ';
+        text->in_fold = is_end || is_rest;
+    }
+}
 
-        if (is_blank(*word) || *word == ';') {
-            at++;
-            continue;
-        }
-        end = *word == '(' ? comment_end(reading, at) : word_end(reading, at);
-        if (*word == '(') {
-            size_t inner = end - at - 1 - (end > at + 1 && reading->value[end - 1] == ')');
+static void put(Text *text, const char *bytes, size_t length)
+{
+    if (text->to > text->start)
+        put_folded(text, " ", 1);
+    if (text->in_fold || memchr(bytes, '\n', length) != NULL ||
+        memchr(bytes, '\r', length) != NULL) {
+        put_folded(text, bytes, length);
+        return;
+    }
+    memcpy(text->to, bytes, length);
+    text->to += length;
+}
 
-            if (comments->len > 0)
-                g_string_append_c(comments, ' ');
-            g_string_append_len(comments, word + 1, (gssize)inner);
+static void put_comment(Clauses *clauses, const char *comment, size_t length)
+{
+    size_t inner = length - 1 - (length > 1 && comment[length - 1] == ')');
+
+    if (clauses->in_hand != NO_CLAUSE)
+        put(&clauses->comments, comment + 1, inner);
+}
+
+static Piece piece_of(const Reading *reading, const Text *text)
+{
+    *text->to = '\0';
+    return (Piece){(size_t)(text->start - reading->storage), (size_t)(text->to - text->start),
+                   true};
+}
+
+static void close_clause(Reading *reading, Clauses *clauses)
+{
+    const Text *comments = &clauses->comments;
+    char *end = clauses->words.to;
+
+    if (clauses->in_hand == NO_CLAUSE)
+        return;
+    clauses->clause[clauses->in_hand] = piece_of(reading, &clauses->words);
+    end++;
+    if (comments->to > comments->start) {
+        Text beside = {end, end + (comments->to - comments->start), false};
+
+        memcpy(end, comments->start, (size_t)(comments->to - comments->start));
+        clauses->comment[clauses->in_hand] = piece_of(reading, &beside);
+        end = beside.to + 1;
+    }
+    clauses->words = (Text){end, end, false};
+    /* What a ";" may bring back stays where it is. */
+    clauses->comments = (Text){comments->to, comments->to, false};
+    clauses->in_hand = NO_CLAUSE;
+}
+
+static void take_word(Reading *reading, Clauses *clauses, const char *word, size_t length)
+{
+    MbReceivedClause clause = clause_of(clauses, word, length);
+
+    if (clause != NO_CLAUSE) {
+        close_clause(reading, clauses);
+        clauses->in_hand = clause;
+    } else if (clauses->in_hand != NO_CLAUSE) {
+        put(&clauses->words, word, length);
+    }
+}
+
+/* The date stands behind the last ";" outside of quotes, brackets and comments, and no clause
+ * beyond that one counts; without any it begins with its weekday. */
+static void read_clauses(Reading *reading, Clauses *clauses)
+{
+    Clauses before = {0};
+    bool has_weekday = false, has_semicolon = false;
+
+    reading->date = reading->length;
+    while (reading->at < reading->length) {
+        const char *word = reading->value + reading->at;
+        size_t start = reading->at;
+
+        if (is_blank(*word)) {
+            reading->at++;
+        } else if (*word == ';') {
+            before = *clauses;
+            reading->date = reading->at++;
+            has_semicolon = true;
+        } else if (*word == '(') {
+            reading->at = comment_end(reading, start);
+            if (!has_weekday)
+                put_comment(clauses, word, reading->at - start);
         } else {
-            if (is_weekday(word, end - at) || clause_of(reading, word, end - at) != NO_CLAUSE)
-                break;
-            if (words->len > 0)
-                g_string_append_c(words, ' ');
-            g_string_append_len(words, word, (gssize)(end - at));
+            reading->at = word_end(reading, start);
+            if (!has_weekday && is_weekday(word, reading->at - start)) {
+                has_weekday = true;
+                if (!has_semicolon)
+                    reading->date = start;
+            } else if (!has_weekday) {
+                take_word(reading, clauses, word, reading->at - start);
+            }
         }
-        at = end;
     }
-    return at;
+    if (has_semicolon)
+        *clauses = before;
+    close_clause(reading, clauses);
 }
 
-/* The last ";" outside of quotes, brackets and comments; `length` when there is none. */
-static size_t find_semicolon(const Reading *reading)
-{
-    size_t found = reading->length;
-    size_t at = 0;
-
-    while (at < reading->length) {
-        char c = reading->value[at];
-
-        if (c == ';')
-            found = at;
-        if (c == ';' || is_blank(c))
-            at++;
-        else
-            at = c == '(' ? comment_end(reading, at) : word_end(reading, at);
-    }
-    return found;
-}
-
-/* Returns where the clauses end: at a date, or at the end. */
-static size_t read_clauses(Reading *reading)
-{
-    size_t at = 0;
-
-    while (at < reading->length) {
-        const char *word = reading->value + at;
-        MbReceivedClause clause;
-        size_t end;
-
-        if (is_blank(*word) || *word == '(' || *word == ';') {
-            at = *word == '(' ? comment_end(reading, at) : at + 1;
-            continue;
-        }
-        end = word_end(reading, at);
-        if (is_weekday(word, end - at))
-            break;
-        clause = clause_of(reading, word, end - at);
-        if (clause != NO_CLAUSE) {
-            reading->clause[clause].is_there = true;
-            end = read_clause(reading, end);
-            reading->clause[clause].is_there = false;
-            append(reading, &reading->clause[clause], reading->words);
-            if (reading->comments->len > 0)
-                append(reading, &reading->comment[clause], reading->comments);
-        }
-        at = end;
-    }
-    return at;
-}
+/* ---- the date ---- */
 
 static void read_date(MbReceived *received, const char *value, size_t at, size_t length,
                       MbFlaws *flaws)
@@ -242,30 +266,40 @@ static void read_date(MbReceived *received, const char *value, size_t at, size_t
     mb_flaws_clear(&own);
 }
 
+/* ---- the value ---- */
+
 static MbReceivedText text_of(const Reading *reading, Piece piece)
 {
     if (!piece.is_there)
         return (MbReceivedText){0};
-    return (MbReceivedText){reading->storage->str + piece.at, piece.length};
+    return (MbReceivedText){reading->storage + piece.at, piece.length};
+}
+
+/* Room for every byte with a blank before it, and for what ends the texts. */
+static char *reserve(GString *text, size_t length)
+{
+    size_t most = 2 * length + 4 * MB_RECEIVED_CLAUSES;
+
+    if (text->allocated_len <= most)
+        g_string_set_size(text, most);
+    return text->str;
 }
 
 void mb_received_parse(MbReceived *received, const char *value, size_t length, MbFlaws *flaws)
 {
-    Reading reading = {.value = value,
-                       .length = length,
-                       .storage = received->storage,
-                       .words = received->words,
-                       .comments = received->comments};
-    size_t end;
+    Reading reading = {
+        .value = value, .length = length, .storage = reserve(received->storage, length)};
+    char *comments = reserve(received->comments, length);
+    Clauses clauses = {.in_hand = NO_CLAUSE,
+                       .words = {reading.storage, reading.storage, false},
+                       .comments = {comments, comments, false}};
 
-    g_string_truncate(received->storage, 0);
-    *received = (MbReceived){
-        .storage = received->storage, .words = received->words, .comments = received->comments};
-    reading.length = find_semicolon(&reading);
-    end = read_clauses(&reading);
+    *received = (MbReceived){.storage = received->storage, .comments = received->comments};
+    read_clauses(&reading, &clauses);
+    g_string_set_size(received->storage, (gsize)(clauses.words.to - reading.storage));
     for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
-        received->clause[i] = text_of(&reading, reading.clause[i]);
-        received->comment[i] = text_of(&reading, reading.comment[i]);
+        received->clause[i] = text_of(&reading, clauses.clause[i]);
+        received->comment[i] = text_of(&reading, clauses.comment[i]);
     }
-    read_date(received, value, reading.length < length ? reading.length : end, length, flaws);
+    read_date(received, value, reading.date, length, flaws);
 }

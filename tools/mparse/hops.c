@@ -47,12 +47,24 @@ const MpHop *mp_hops_at(const MpHops *hops, size_t index)
     return &g_array_index(hops->list, MpHop, index);
 }
 
-static MbReceivedText keep(MpHops *hops, MbReceivedText text)
+static MbReceivedText moved(MbReceivedText text, const GString *from, const char *to)
 {
-    if (text.text == NULL)
-        return text;
-    return (MbReceivedText){g_string_chunk_insert_len(hops->text, text.text, (gssize)text.length),
-                            text.length};
+    if (text.text != NULL)
+        text.text = to + (text.text - from->str);
+    return text;
+}
+
+/* All texts of the field at once. */
+static void keep_clauses(MpHops *hops, MpHop *hop)
+{
+    const MbReceived *received = &hops->received;
+    const GString *all = received->storage;
+    const char *kept = g_string_chunk_insert_len(hops->text, all->str, (gssize)all->len);
+
+    for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
+        hop->clause[i] = moved(received->clause[i], all, kept);
+        hop->comment[i] = moved(received->comment[i], all, kept);
+    }
 }
 
 static void add(MpHops *hops, MbTree *tree, uint32_t field, bool notes)
@@ -67,15 +79,14 @@ static void add(MpHops *hops, MbTree *tree, uint32_t field, bool notes)
         return;
     mb_flaws_reset(&hops->flaws);
     mb_received_parse(&hops->received, (const char *)value, length, &hops->flaws);
-    for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
-        hop.clause[i] = keep(hops, received->clause[i]);
-        hop.comment[i] = keep(hops, received->comment[i]);
-    }
+    keep_clauses(hops, &hop);
     hop.date = received->date;
     hop.has_time = received->has_date && received->date.valid;
     if (received->date_length > 0)
-        hop.raw_date = keep(hops, (MbReceivedText){(const char *)value + received->date_offset,
-                                                   received->date_length});
+        hop.raw_date = (MbReceivedText){
+            g_string_chunk_insert_len(hops->text, (const char *)value + received->date_offset,
+                                      (gssize)received->date_length),
+            received->date_length};
     if (notes)
         mb_tree_add_flaws(tree, mb_tree_field(tree, field)->part, offset, &hops->flaws);
     g_array_append_val(hops->list, hop);

@@ -44,7 +44,8 @@ typedef struct {
     MbDate date;
     size_t date_offset; /* in the value */
     size_t date_length;
-    GString *storage, *words, *comments; /* private */
+    GString *storage;  /* the texts above, and nothing else */
+    GString *comments; /* private */
 } MbReceived;
 
 /* Caller's storage, used again and again. */
