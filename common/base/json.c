@@ -34,7 +34,7 @@ static inline char *separate(MbJson *json, char *to)
 }
 
 /* memcpy() for what is mostly short; a call would cost more than the bytes. */
-static inline char *copy(char *to, const void *bytes, size_t length)
+static G_ALWAYS_INLINE inline char *copy(char *to, const void *bytes, size_t length)
 {
     const char *from = bytes;
 
@@ -138,19 +138,25 @@ static bool is_plain(uint8_t c)
     return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
-static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
+/* Copies what stands for itself, up to the first byte that does not. */
+static char *copy_plain(char *to, const uint8_t **from, const uint8_t *end)
 {
+    const uint8_t *at = *from;
+
     while (end - at >= 8) {
         uint64_t bytes;
 
         memcpy(&bytes, at, 8);
         if (!are_plain(bytes))
             break;
+        memcpy(to, &bytes, 8);
+        to += 8;
         at += 8;
     }
     while (at < end && is_plain(*at))
-        at++;
-    return at;
+        *to++ = (char)*at++;
+    *from = at;
+    return to;
 }
 
 /* A character beyond ASCII, or what stands for bytes that are none. */
@@ -180,12 +186,10 @@ static bool append_quoted(MbJson *json, const void *bytes, size_t length)
     GString *out = json->out;
     char *to = separate(json, room(out, length + ESCAPED_MAX + 3));
 
+    json->last = (gsize)(to - out->str);
     *to++ = '"';
-    while (at < end) {
-        const uint8_t *stop = plain_end(at, end);
-
-        to = copy(to, at, (size_t)(stop - at));
-        at = stop;
+    for (;;) {
+        to = copy_plain(to, &at, end);
         if (at == end)
             break;
         to = *at < 0x80 ? put_escaped(to, *at++) : put_character(to, &at, end, &is_utf8);
@@ -221,6 +225,15 @@ void mb_json_string(MbJson *json, const char *text)
         mb_json_bytes(json, text, strlen(text));
 }
 
+void mb_json_put_last_of(MbJson *json, const char *key, size_t length)
+{
+    GString *out = json->out;
+    size_t quoted = out->len - json->last;
+    char *to = put_key(json, room(out, length + 4 + quoted), key, length);
+
+    put_end(out, copy(to, out->str + json->last, quoted));
+}
+
 bool mb_json_bytes(MbJson *json, const void *bytes, size_t length)
 {
     return append_quoted(json, bytes, length);
@@ -235,11 +248,21 @@ void mb_json_base64(MbJson *json, const void *bytes, size_t length)
 
 #define DIGITS_MAX 20
 
+/* Two digits a division. */
 static char *put_digits(char *end, uint64_t value)
 {
-    do
+    while (value >= 100) {
+        uint64_t pair = value % 100;
+
+        value /= 100;
+        *--end = (char)('0' + pair % 10);
+        *--end = (char)('0' + pair / 10);
+    }
+    if (value >= 10) {
         *--end = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
+        value /= 10;
+    }
+    *--end = (char)('0' + value);
     return end;
 }
 

@@ -37,5 +37,5 @@ costs()
 }
 
 costs shape 46
-costs json 1683
-costs csv 1302
+costs json 1628
+costs csv 1281

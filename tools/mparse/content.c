@@ -61,6 +61,11 @@ void mp_content_free(MpContent *content)
     g_free(content);
 }
 
+static bool is_text_byte(uint8_t c)
+{
+    return c >= ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == '\b' || c == 0x1B;
+}
+
 /* Whether one of eight bytes is a control. A borrow may say so of a neighbour, too. */
 static bool has_control(const uint8_t *bytes)
 {
@@ -72,16 +77,16 @@ static bool has_control(const uint8_t *bytes)
 
 static bool is_text(const uint8_t *bytes, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        uint8_t c;
+    size_t i = 0;
 
-        while (length - i >= sizeof(uint64_t) && !has_control(bytes + i))
-            i += sizeof(uint64_t);
-        if (i == length)
-            break;
-        c = bytes[i];
-        if (c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != '\b' && c != 0x1B)
-            return false;
+    while (i < length) {
+        size_t stop = MIN(length, i + sizeof(uint64_t));
+
+        if (stop - i == sizeof(uint64_t) && !has_control(bytes + i))
+            i = stop;
+        for (; i < stop; i++)
+            if (!is_text_byte(bytes[i]))
+                return false;
     }
     return true;
 }

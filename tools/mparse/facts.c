@@ -23,7 +23,6 @@ MpFacts *mp_facts_new(const bool hashes[MP_HASHES])
     }
     facts->sample = g_byte_array_new();
     facts->content = mp_content_new();
-    facts->hops = mp_hops_new();
     facts->magic = "";
     facts->converted = g_string_new(NULL);
     facts->scratch = g_byte_array_new();
@@ -43,7 +42,6 @@ void mp_facts_free(MpFacts *facts)
     mb_converter_free(facts->converter);
     g_byte_array_unref(facts->sample);
     mp_content_free(facts->content);
-    mp_hops_free(facts->hops);
     g_string_free(facts->converted, TRUE);
     g_byte_array_unref(facts->scratch);
     mb_flaws_clear(&facts->flaws);

@@ -7,7 +7,6 @@
 
 #include "content.h"
 #include "encrypted.h"
-#include "hops.h"
 #include "options.h"
 
 #include <glib.h>
@@ -31,8 +30,6 @@ typedef struct {
     MbCharsetUse charset;
     const char *magic;     /* the content's type by its bytes, or "" */
     MpEncrypted encrypted; /* of containers too */
-
-    MpHops *hops; /* room for those of a message: mp_values_check() */
 
     /* private */
     bool wanted[MP_HASHES];

@@ -20,6 +20,7 @@ static const char header[] =
 typedef struct {
     MpPrinter printer;
     MpFacts *facts;
+    MpValues *values;
     MpDefectIndex index;
     GByteArray *scratch;
     GString *text;
@@ -210,7 +211,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     Csv *csv = (Csv *)printer;
 
     csv->out = out;
-    mp_values_check(message->tree, csv->facts->hops);
+    mp_values_check(csv->values, message->tree);
     mp_defect_index_read(&csv->index, message->tree);
     for (uint32_t i = 0; i != MB_TREE_NONE; i = mb_tree_following(message->tree, i, NULL))
         put_part(csv, message, i);
@@ -221,6 +222,7 @@ static void csv_free(MpPrinter *printer)
     Csv *csv = (Csv *)printer;
 
     mp_facts_free(csv->facts);
+    mp_values_free(csv->values);
     mp_defect_index_clear(&csv->index);
     g_byte_array_unref(csv->scratch);
     g_string_free(csv->text, TRUE);
@@ -234,6 +236,7 @@ MpPrinter *mp_print_csv_new(const MpOptions *options)
 
     csv->printer = (MpPrinter){.begin = begin, .message = message, .free = csv_free};
     csv->facts = mp_facts_new(options->hash);
+    csv->values = mp_values_new();
     mp_defect_index_init(&csv->index);
     csv->scratch = g_byte_array_new();
     csv->text = g_string_new(NULL);

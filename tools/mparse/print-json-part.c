@@ -1,12 +1,16 @@
 #include "print-json.h"
 
-#include <mailbatch/mime/words.h>
 #include <string.h>
 
-static void put_decoded(MpJson *json, uint32_t field, const char *value, size_t length)
+/* `is_text`: nothing stands behind the raw value as a string. */
+static void put_decoded(MpJson *json, uint32_t field, const char *value, size_t length,
+                        bool is_text)
 {
-    if (value != NULL && !mb_words_needed(value, length)) {
-        mb_json_put_bytes(&json->json, "decoded", value, length);
+    if (value != NULL && mp_values_is_plain(json->values, field)) {
+        if (is_text)
+            mb_json_put_last(&json->json, "decoded");
+        else
+            mb_json_put_bytes(&json->json, "decoded", value, length);
         return;
     }
     g_string_truncate(json->text, 0);
@@ -18,6 +22,8 @@ static void put_field(MpJson *json, uint32_t field, uint32_t n)
 {
     MbTree *tree = json->message->tree;
     const MbField at = *mb_tree_field(tree, field);
+    bool is_text = false;
+    uint64_t offset = 0;
     size_t length;
     const uint8_t *bytes;
 
@@ -26,13 +32,13 @@ static void put_field(MpJson *json, uint32_t field, uint32_t n)
     bytes = mb_tree_field_name(tree, field, &length, json->scratch);
     if (bytes != NULL)
         mp_json_raw(json, "name", bytes, length);
-    bytes = mb_tree_field_value(tree, field, &length, NULL, json->scratch);
+    bytes = mb_tree_field_value(tree, field, &length, &offset, json->scratch);
     if (bytes != NULL)
-        mp_json_raw(json, "raw", bytes, length);
-    put_decoded(json, field, (const char *)bytes, length);
+        is_text = mp_json_raw(json, "raw", bytes, length);
+    put_decoded(json, field, (const char *)bytes, length, is_text);
     mb_json_put_unsigned(&json->json, "offset", at.offset);
     mb_json_put_unsigned(&json->json, "length", at.length);
-    mp_json_addresses(json, field);
+    mp_json_addresses(json, field, offset);
     mb_json_end_map(&json->json);
     mp_printer_drain(&json->printer, json->json.out);
 }

@@ -3,7 +3,6 @@
  */
 #include "names.h"
 #include "print-json.h"
-#include "values.h"
 #include "views.h"
 
 #include <mailbatch/mime/address.h>
@@ -66,12 +65,14 @@ static void put_hop(MpJson *json, const MpHop *hop, size_t n)
 
 void mp_json_hops(MpJson *json, uint32_t part)
 {
+    MpHops *hops = mp_values_hops(json->values);
+
     if (part != 0)
-        mp_hops_read(json->hops, json->message->tree, part, false);
+        mp_hops_read(hops, json->message->tree, part, false);
     mb_json_key(&json->json, "hops");
     mb_json_begin_array(&json->json);
-    for (size_t i = 0; i < mp_hops_count(json->hops); i++)
-        put_hop(json, mp_hops_at(json->hops, i), i + 1);
+    for (size_t i = 0; i < mp_hops_count(hops); i++)
+        put_hop(json, mp_hops_at(hops, i), i + 1);
     mb_json_end_array(&json->json);
 }
 
@@ -95,21 +96,12 @@ static void put_address(MpJson *json, const MbAddress *address, uint64_t offset)
     mp_printer_drain(&json->printer, json->json.out);
 }
 
-void mp_json_addresses(MpJson *json, uint32_t field)
+void mp_json_addresses(MpJson *json, uint32_t field, uint64_t offset)
 {
-    MbTree *tree = json->message->tree;
-    g_autoptr(MbAddressList) list = NULL;
-    uint64_t offset;
-    size_t length;
-    const uint8_t *bytes = mb_tree_field_name(tree, field, &length, json->scratch);
+    const MbAddressList *list = mp_values_addresses(json->values, field);
 
-    if (!mb_tree_part(tree, mb_tree_field(tree, field)->part)->is_message || bytes == NULL ||
-        !mp_values_is_address_field(bytes, length))
+    if (list == NULL)
         return;
-    bytes = mb_tree_field_value(tree, field, &length, &offset, json->scratch);
-    if (bytes == NULL)
-        return;
-    list = mb_address_list_parse((const char *)bytes, length, MP_ADDRESSES_MAX, NULL);
     mb_json_key(&json->json, "addresses");
     mb_json_begin_array(&json->json);
     for (size_t i = 0; i < mb_address_list_count(list); i++)

@@ -2,20 +2,20 @@
  * JSON lines: a record a message, then one with the sums. mparse(1) has the schema.
  */
 #include "print-json.h"
-#include "values.h"
 
 #include <mailbatch/base/text.h>
 #include <string.h>
 
 #define SCHEMA "mailbatch/mparse/1"
 
-void mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length)
+bool mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length)
 {
     if (mb_json_put_bytes(&json->json, key, bytes, length))
-        return;
+        return true;
     g_string_printf(json->text, "%s_base64", key);
     mb_json_key(&json->json, json->text->str);
     mb_json_base64(&json->json, bytes, length);
+    return false;
 }
 
 void mp_json_range(MpJson *json, const char *key, MbRange range)
@@ -202,7 +202,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     MbTree *tree = message->tree;
 
     json->message = message;
-    mp_values_check(message->tree, json->hops);
+    mp_values_check(json->values, message->tree);
     mp_json_begin(json, out, "message");
     mb_json_put_unsigned(&json->json, "n", message->number);
     put_source(json);
@@ -278,7 +278,7 @@ static void json_free(MpPrinter *printer)
     MpJson *json = (MpJson *)printer;
 
     mp_facts_free(json->facts);
-    mp_hops_free(json->hops);
+    mp_values_free(json->values);
     g_byte_array_unref(json->scratch);
     g_string_free(json->text, TRUE);
     for (size_t i = 0; i < MP_HASHES; i++)
@@ -297,7 +297,7 @@ MpPrinter *mp_print_json_new(const MpOptions *options)
                                 .free = json_free};
     json->options = options;
     json->facts = mp_facts_new(options->hash);
-    json->hops = mp_hops_new();
+    json->values = mp_values_new();
     json->scratch = g_byte_array_new();
     json->text = g_string_new(NULL);
     for (size_t i = 0; i < MP_HASHES; i++) {

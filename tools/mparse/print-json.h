@@ -7,6 +7,7 @@
 #include "hops.h"
 #include "partials.h"
 #include "print.h"
+#include "values.h"
 
 #include <mailbatch/base/json.h>
 #include <mailbatch/mime/date.h>
@@ -17,7 +18,7 @@ typedef struct {
     MpFacts *facts;
     GByteArray *scratch;
     GString *text; /* ids, decoded values */
-    MpHops *hops;
+    MpValues *values;
     MbDigest *digests[MP_HASHES];
     MbJson json;
     const MpMessage *message;
@@ -27,8 +28,8 @@ typedef struct {
 void mp_json_begin(MpJson *json, GString *out, const char *record);
 void mp_json_end(MpJson *json, GString *out);
 
-/* Bytes as text; what is no UTF-8 goes out in base64 beside it. */
-void mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length);
+/* Bytes as text; what is no UTF-8 goes out in base64 beside it (false). */
+bool mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length);
 void mp_json_range(MpJson *json, const char *key, MbRange range);
 void mp_json_id(MpJson *json, const char *key, uint32_t part);
 
@@ -46,8 +47,9 @@ void mp_json_date(MpJson *json, const char *key, const void *raw, size_t length,
  * and so it comes first. */
 void mp_json_hops(MpJson *json, uint32_t part);
 
-/* "addresses", when the field holds such: as a list, groups before their members. */
-void mp_json_addresses(MpJson *json, uint32_t field);
+/* "addresses", when the field holds such: as a list, groups before their members. `offset` is the
+ * value's. */
+void mp_json_addresses(MpJson *json, uint32_t field, uint64_t offset);
 
 /* "views": the shape that each other view has, or why it has none. */
 void mp_json_views(MpJson *json);

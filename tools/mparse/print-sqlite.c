@@ -16,7 +16,7 @@ typedef struct {
     MpPrinter printer;
     const MpOptions *options;
     MpFacts *facts;
-    MpHops *hops;
+    MpValues *values;
     GByteArray *scratch;
     GString *text;
     MbDigest *digests[MP_HASHES];
@@ -325,17 +325,19 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
 {
     Rows *rows = (Rows *)printer;
     MbTree *tree = message->tree;
+    const MpHops *hops;
 
     rows->message = message;
     rows->out = out;
-    mp_values_check(tree, rows->hops);
+    mp_values_check(rows->values, tree);
+    hops = mp_values_hops(rows->values);
     put_message(rows);
     for (uint32_t i = 0; i != MB_TREE_NONE; i = mb_tree_following(tree, i, NULL)) {
         put_headers(rows, i);
         put_part(rows, i);
     }
-    for (size_t i = 0; i < mp_hops_count(rows->hops); i++)
-        put_hop(rows, mp_hops_at(rows->hops, i), i + 1);
+    for (size_t i = 0; i < mp_hops_count(hops); i++)
+        put_hop(rows, mp_hops_at(hops, i), i + 1);
     put_defects(rows);
 }
 
@@ -357,7 +359,7 @@ static void rows_free(MpPrinter *printer)
     Rows *rows = (Rows *)printer;
 
     mp_facts_free(rows->facts);
-    mp_hops_free(rows->hops);
+    mp_values_free(rows->values);
     g_byte_array_unref(rows->scratch);
     g_string_free(rows->text, TRUE);
     for (size_t i = 0; i < MP_HASHES; i++)
@@ -373,7 +375,7 @@ MpPrinter *mp_print_sqlite_new(const MpOptions *options)
         (MpPrinter){.message = message, .other = other, .failure = failure, .free = rows_free};
     rows->options = options;
     rows->facts = mp_facts_new(options->hash);
-    rows->hops = mp_hops_new();
+    rows->values = mp_values_new();
     rows->scratch = g_byte_array_new();
     rows->text = g_string_new(NULL);
     for (size_t i = 0; i < MP_HASHES; i++) {

@@ -24,6 +24,7 @@ typedef struct {
     MpPrinter printer;
     const MpOptions *options;
     MpFacts *facts;
+    MpValues *values;
     GString *text;
     GString *branch;        /* box lines to the left of the present part's children */
     MpDefectIndex index;    /* of the defects found before printing */
@@ -296,7 +297,7 @@ static void message(MpPrinter *printer, const MpMessage *message, GString *out)
     if (message->item->kind == MB_ITEM_MBOX)
         g_string_append_printf(out, "  %s", mb_mbox_dialect_name(message->item->dialect));
     g_string_append_c(out, '\n');
-    mp_values_check(message->tree, tree->facts->hops);
+    mp_values_check(tree->values, message->tree);
     mp_defect_index_read(&tree->index, message->tree);
     first_new = mb_tree_defects(message->tree);
     g_string_assign(tree->branch, "  ");
@@ -338,6 +339,7 @@ static void tree_free(MpPrinter *printer)
     Tree *tree = (Tree *)printer;
 
     mp_facts_free(tree->facts);
+    mp_values_free(tree->values);
     g_string_free(tree->text, TRUE);
     g_string_free(tree->branch, TRUE);
     mp_defect_index_clear(&tree->index);
@@ -351,6 +353,7 @@ MpPrinter *mp_print_tree_new(const MpOptions *options)
     tree->printer = (MpPrinter){.message = message, .summary = summary, .free = tree_free};
     tree->options = options;
     tree->facts = mp_facts_new(options->hash);
+    tree->values = mp_values_new();
     tree->text = g_string_new(NULL);
     tree->branch = g_string_new(NULL);
     mp_defect_index_init(&tree->index);

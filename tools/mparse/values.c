@@ -1,7 +1,6 @@
 #include "values.h"
 
 #include <mailbatch/base/text.h>
-#include <mailbatch/mime/address.h>
 #include <mailbatch/mime/date.h>
 #include <mailbatch/mime/words.h>
 #include <string.h>
@@ -48,13 +47,56 @@ static const struct {
     KNOWN("Content-Description", ONCE | MIME),
 };
 
+#define KEPT_MAX 10000 /* addresses of a message that are not parsed a second time */
+
 typedef struct {
+    bool is_plain;
+    bool is_address;
+    MbAddressList *addresses; /* NULL: not kept */
+} FieldNote;
+
+struct MpValues {
     MbTree *tree;
+    MpHops *hops;
+    GArray *fields;        /* FieldNote, by the field's index */
+    size_t kept;           /* addresses in their lists */
+    MbAddressList *parsed; /* lent, of a field whose list was not kept */
     GByteArray *scratch;
     GString *text;
     MbFlaws words;
     MbFlaws flaws;
-} Check;
+};
+
+static void clear_note(void *note)
+{
+    mb_address_list_free(((FieldNote *)note)->addresses);
+}
+
+MpValues *mp_values_new(void)
+{
+    MpValues *values = g_new0(MpValues, 1);
+
+    values->hops = mp_hops_new();
+    values->fields = g_array_new(FALSE, TRUE, sizeof(FieldNote));
+    g_array_set_clear_func(values->fields, clear_note);
+    values->scratch = g_byte_array_new();
+    values->text = g_string_new(NULL);
+    return values;
+}
+
+void mp_values_free(MpValues *values)
+{
+    if (values == NULL)
+        return;
+    mp_hops_free(values->hops);
+    g_array_unref(values->fields);
+    mb_address_list_free(values->parsed);
+    g_byte_array_unref(values->scratch);
+    g_string_free(values->text, TRUE);
+    mb_flaws_clear(&values->words);
+    mb_flaws_clear(&values->flaws);
+    g_free(values);
+}
 
 /* Index in `known`, or its length. */
 static size_t find_name(const uint8_t *name, size_t length)
@@ -67,7 +109,7 @@ static size_t find_name(const uint8_t *name, size_t length)
     return G_N_ELEMENTS(known);
 }
 
-static size_t find_known(Check *check, uint32_t field, bool is_message)
+static size_t find_known(MpValues *check, uint32_t field, bool is_message)
 {
     size_t length;
     const uint8_t *name = mb_tree_field_name(check->tree, field, &length, check->scratch);
@@ -78,31 +120,32 @@ static size_t find_known(Check *check, uint32_t field, bool is_message)
     return i;
 }
 
-bool mp_values_is_address_field(const uint8_t *name, size_t length)
-{
-    size_t i = find_name(name, length);
-
-    return i < G_N_ELEMENTS(known) && (known[i].traits & ADDRESS) != 0;
-}
-
-static void check_words(Check *check, const char *value, size_t length)
+static void check_words(MpValues *check, const char *value, size_t length)
 {
     /* A fold alone is nothing to decode for. */
     if (mb_text_is_ascii(value, length) && memchr(value, '=', length) == NULL &&
         memchr(value, '\0', length) == NULL)
         return;
-    if (!mb_words_needed(value, length))
-        return;
     g_string_truncate(check->text, 0);
     mb_words_decode(value, length, check->text, &check->words);
 }
 
+static void keep(MpValues *check, FieldNote *note, MbAddressList *list)
+{
+    size_t count = mb_address_list_count(list);
+
+    if (count > KEPT_MAX - check->kept) {
+        mb_address_list_free(list);
+        return;
+    }
+    check->kept += count;
+    note->addresses = list;
+}
+
 /* Display names hold encoded-words, which were checked with the field as a whole. */
-static void check_addresses(Check *check, const MbField *field, const char *value, size_t length,
+static void check_addresses(MpValues *check, const MbField *field, const MbAddressList *list,
                             bool is_author)
 {
-    g_autoptr(MbAddressList) list =
-        mb_address_list_parse(value, length, MP_ADDRESSES_MAX, &check->flaws);
     size_t mailboxes = 0;
     bool has_group = false;
     uint32_t space = mb_tree_part(check->tree, field->part)->space;
@@ -121,7 +164,7 @@ static void check_addresses(Check *check, const MbField *field, const char *valu
                            field->length, NULL);
 }
 
-static void add_flaws(Check *check, uint32_t part, uint64_t offset)
+static void add_flaws(MpValues *check, uint32_t part, uint64_t offset)
 {
     uint32_t space = mb_tree_part(check->tree, part)->space;
 
@@ -135,8 +178,9 @@ static void add_flaws(Check *check, uint32_t part, uint64_t offset)
     }
 }
 
-static void check_value(Check *check, uint32_t index, unsigned traits)
+static void check_value(MpValues *check, uint32_t index, unsigned traits)
 {
+    FieldNote *note = &g_array_index(check->fields, FieldNote, index);
     const MbField field = *mb_tree_field(check->tree, index);
     uint64_t offset;
     size_t length;
@@ -153,15 +197,22 @@ static void check_value(Check *check, uint32_t index, unsigned traits)
                            NULL);
     mb_flaws_reset(&check->words);
     mb_flaws_reset(&check->flaws);
-    check_words(check, value, length);
-    if ((traits & ADDRESS) != 0)
-        check_addresses(check, &field, value, length, (traits & AUTHOR) != 0);
+    note->is_plain = !mb_words_needed(value, length);
+    if (!note->is_plain)
+        check_words(check, value, length);
+    if ((traits & ADDRESS) != 0) {
+        MbAddressList *list = mb_address_list_parse(value, length, MP_ADDRESSES_MAX, &check->flaws);
+
+        note->is_address = true;
+        check_addresses(check, &field, list, (traits & AUTHOR) != 0);
+        keep(check, note, list);
+    }
     if ((traits & DATE) != 0)
         mb_date_parse(value, length, &date, &check->flaws);
     add_flaws(check, field.part, offset);
 }
 
-static void check_part(Check *check, uint32_t index)
+static void check_part(MpValues *check, uint32_t index)
 {
     const MbPart part = *mb_tree_part(check->tree, index);
     bool met[G_N_ELEMENTS(known)] = {false};
@@ -182,18 +233,44 @@ static void check_part(Check *check, uint32_t index)
     }
 }
 
-void mp_values_check(MbTree *tree, MpHops *hops)
+void mp_values_check(MpValues *values, MbTree *tree)
 {
-    g_autoptr(GByteArray) scratch = g_byte_array_new();
-    Check check = {.tree = tree, .scratch = scratch, .text = g_string_new(NULL)};
+    uint32_t parts = mb_tree_parts(tree);
 
-    for (uint32_t part = 0; part < mb_tree_parts(tree); part++)
-        check_part(&check, part);
-    for (uint32_t part = mb_tree_parts(tree); part-- > 0;) {
+    values->tree = tree;
+    values->kept = 0;
+    g_array_set_size(values->fields, 0);
+    g_array_set_size(values->fields, mb_tree_fields(tree));
+    for (uint32_t part = 0; part < parts; part++)
+        check_part(values, part);
+    for (uint32_t part = parts; part-- > 0;) {
         if (mb_tree_part(tree, part)->is_message)
-            mp_hops_read(hops, tree, part, true);
+            mp_hops_read(values->hops, tree, part, true);
     }
-    g_string_free(check.text, TRUE);
-    mb_flaws_clear(&check.words);
-    mb_flaws_clear(&check.flaws);
+}
+
+MpHops *mp_values_hops(MpValues *values)
+{
+    return values->hops;
+}
+
+bool mp_values_is_plain(const MpValues *values, uint32_t field)
+{
+    return g_array_index(values->fields, FieldNote, field).is_plain;
+}
+
+const MbAddressList *mp_values_addresses(MpValues *values, uint32_t field)
+{
+    const FieldNote *note = &g_array_index(values->fields, FieldNote, field);
+    const uint8_t *value;
+    size_t length;
+
+    if (!note->is_address || note->addresses != NULL)
+        return note->addresses;
+    g_clear_pointer(&values->parsed, mb_address_list_free);
+    value = mb_tree_field_value(values->tree, field, &length, NULL, values->scratch);
+    if (value == NULL)
+        return NULL;
+    values->parsed = mb_address_list_parse((const char *)value, length, MP_ADDRESSES_MAX, NULL);
+    return values->parsed;
 }

@@ -6,15 +6,30 @@
 
 #include "hops.h"
 
+#include <mailbatch/mime/address.h>
 #include <mailbatch/mime/tree.h>
 #include <stdbool.h>
 
 #define MP_ADDRESSES_MAX 100000 /* of a field that are looked at: memory stays flat */
 
-/* Reads the fields of all parts, and adds what is wrong to the tree's defects. Once a message,
- * before its defects are printed; time and memory are linear in its headers. `hops` holds the
- * root's when it returns, for who shows them. */
-void mp_values_check(MbTree *tree, MpHops *hops);
+typedef struct MpValues MpValues;
 
-/* Whether fields of that name hold addresses. */
-bool mp_values_is_address_field(const uint8_t *name, size_t length);
+MpValues *mp_values_new(void);
+void mp_values_free(MpValues *values);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpValues, mp_values_free)
+
+/* Reads the fields of all parts, and adds what is wrong to the tree's defects. Once a message,
+ * before its defects are printed; time and memory are linear in its headers. What follows is about
+ * the message that was checked last. */
+void mp_values_check(MpValues *values, MbTree *tree);
+
+/* Those of the root; who reads another message's into them has them no more. */
+MpHops *mp_values_hops(MpValues *values);
+
+/* Whether the field's value is text as it stands: no encoded-words, folds, or bytes beyond ASCII.
+ */
+bool mp_values_is_plain(const MpValues *values, uint32_t field);
+
+/* Of a message's field that holds addresses, MP_ADDRESSES_MAX at most; NULL of another one.
+ * Borrowed until the next call. */
+const MbAddressList *mp_values_addresses(MpValues *values, uint32_t field);

@@ -19,6 +19,7 @@ typedef struct {
     GString *out;    /* borrowed; what is written is appended */
     guint depth;     /* open maps and arrays */
     bool need_comma; /* before the next value or key */
+    gsize last;      /* where the string begins in `out` that was written last */
 } MbJson;
 
 void mb_json_init(MbJson *json, GString *out);
@@ -52,6 +53,14 @@ void mb_json_put_unsigned_of(MbJson *json, const char *key, size_t length, uint6
 static inline void mb_json_put_unsigned(MbJson *json, const char *key, uint64_t value)
 {
     mb_json_put_unsigned_of(json, key, strlen(key), value);
+}
+
+/* The key, and once more the string behind which nothing was written yet. */
+void mb_json_put_last_of(MbJson *json, const char *key, size_t length);
+
+static inline void mb_json_put_last(MbJson *json, const char *key)
+{
+    mb_json_put_last_of(json, key, strlen(key));
 }
 
 static inline void mb_json_put_string(MbJson *json, const char *key, const char *text)
