@@ -8,6 +8,7 @@
  */
 #include "scan-private.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* So many junk lines in a row are a body without its separator, whatever follows. */
@@ -40,6 +41,12 @@ void scan_block_begin(MbScan *scan, uint32_t part, bool is_message)
     scan->state = SCAN_AT_LINE;
 }
 
+/* What ends a name. */
+static const bool ends_name[UCHAR_MAX + 1] = {
+    [':'] = true,  ['\n'] = true, ['\r'] = true, [' '] = true,
+    ['\t'] = true, ['\v'] = true, ['\f'] = true,
+};
+
 /* Names are tokens; control and 8-bit bytes are let in and noted. */
 ScanVerdict scan_name_at(MbScan *scan, size_t at, size_t *name_length, size_t *value)
 {
@@ -47,8 +54,7 @@ ScanVerdict scan_name_at(MbScan *scan, size_t at, size_t *name_length, size_t *v
     size_t i = at;
     size_t name_end;
 
-    while (i < end && scan->bytes[i] != ':' && scan->bytes[i] != '\n' && scan->bytes[i] != '\r' &&
-           !scan_is_blank(scan->bytes[i]))
+    while (i < end && !ends_name[scan->bytes[i]])
         i++;
     name_end = i;
     while (i < end && scan_is_blank(scan->bytes[i]))
@@ -201,7 +207,8 @@ static void take_text(MbScan *scan, size_t end)
     const uint8_t *bytes = scan->bytes + scan->at;
     size_t length = end - scan->at;
 
-    scan_value_add(scan, bytes, length);
+    if (scan->value_is_open)
+        scan_value_add(scan, bytes, length);
     for (size_t i = 0; scan->block.line_is_blank && i < length; i++)
         scan->block.line_is_blank = scan_is_blank(bytes[i]);
     scan->at = end;
@@ -220,7 +227,8 @@ static bool in_line(MbScan *scan)
         return false;
     take_text(scan, line.end);
     scan_note_line_end(scan, &line);
-    scan_value_add(scan, scan->bytes + line.end, line.next - line.end);
+    if (scan->value_is_open)
+        scan_value_add(scan, scan->bytes + line.end, line.next - line.end);
     scan->at = line.next;
     if (scan->state == SCAN_IN_FIELD) {
         close_field(scan, scan_offset(scan, scan->at));

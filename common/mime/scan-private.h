@@ -154,6 +154,8 @@ struct MbScan {
     uint64_t base;  /* offset of bytes[0] */
     size_t lf_from; /* in [lf_from, lf) there is no LF; at lf there is, or the window ends */
     size_t lf;
+    size_t cr_from; /* the same for CR, but the window need not end at `cr` where there is none */
+    size_t cr;
     GByteArray *carry;
 
     ScanState state;

@@ -5,6 +5,9 @@
 /* CRs before an LF that still make one line end: what a gateway that adds a CR, twice, leaves. */
 #define CR_RUN 8
 
+/* How far behind a line a CR is looked for, for the lines to come. */
+#define CR_AHEAD ((size_t)1024)
+
 /* How much of a push is joined with what the one before left; the rest is read in place. */
 #define CARRY_PIECE ((size_t)65536)
 
@@ -72,6 +75,20 @@ static size_t next_lf(MbScan *scan, size_t from)
     return scan->lf;
 }
 
+/* The first CR in [from, lf), or NULL. Where there are none, a look is enough for several lines. */
+static const uint8_t *next_cr(MbScan *scan, size_t from, size_t lf)
+{
+    if (from < scan->cr_from || from > scan->cr ||
+        (scan->cr < lf && scan->bytes[scan->cr] != '\r')) {
+        size_t end = MIN(scan->length, MAX(lf, from + CR_AHEAD));
+        const uint8_t *cr = memchr(scan->bytes + from, '\r', end - from);
+
+        scan->cr_from = from;
+        scan->cr = cr != NULL ? (size_t)(cr - scan->bytes) : end;
+    }
+    return scan->cr < lf ? scan->bytes + scan->cr : NULL;
+}
+
 /* Whether a lone CR before `at` ends a line: only what looks like a line behind it says so. */
 static ScanVerdict cr_ends_line(MbScan *scan, size_t at)
 {
@@ -119,7 +136,7 @@ bool scan_line_end(MbScan *scan, size_t from, ScanLine *line)
     const uint8_t *cr;
 
     scan->steps++;
-    while ((cr = memchr(scan->bytes + from, '\r', lf - from)) != NULL) {
+    while ((cr = next_cr(scan, from, lf)) != NULL) {
         size_t at = (size_t)(cr - scan->bytes);
         ScanVerdict verdict = scan_eol_at(scan, at, line);
 
@@ -156,8 +173,8 @@ static void run(MbScan *scan, const uint8_t *bytes, size_t length, bool is_final
     scan->length = length;
     scan->at = 0;
     scan->is_final = is_final;
-    scan->lf_from = 1;
-    scan->lf = 0;
+    scan->lf_from = scan->cr_from = 1;
+    scan->lf = scan->cr = 0;
     while (step(scan))
         scan->steps++;
     if (scan->state != SCAN_AT_BODY && scan->state != SCAN_IN_DELIMITER)

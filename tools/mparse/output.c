@@ -19,6 +19,7 @@ struct MpOutput {
     char *temporary; /* NULL: written directly */
     int descriptor;
     bool is_pipe_closed;
+    bool is_watched;      /* a terminal: what is written shows at once */
     MpDatabase *database; /* or NULL */
     GString *buffer;
 };
@@ -77,6 +78,7 @@ MpOutput *mp_output_open(const char *path, bool is_database, GError **error)
         return NULL;
     if (is_database && !open_database(output, error))
         return NULL;
+    output->is_watched = output->database == NULL && isatty(output->descriptor);
     return g_steal_pointer(&output);
 }
 
@@ -116,7 +118,7 @@ bool mp_output_is_pipe_closed(const MpOutput *output)
     return output->is_pipe_closed;
 }
 
-bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError **error)
+static bool flush(MpOutput *output, GError **error)
 {
     if (output->buffer->len > 0 &&
         !write_bytes(output, output->buffer->str, output->buffer->len, error))
@@ -128,12 +130,21 @@ bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError 
     }
     output->buffer->len = 0;
     output->buffer->str[0] = '\0';
-    return length == 0 || write_bytes(output, bytes, length, error);
+    return true;
+}
+
+bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError **error)
+{
+    if (output->buffer->len + length < DRAIN_AT && !output->is_watched) {
+        g_string_append_len(output->buffer, bytes, (gssize)length);
+        return true;
+    }
+    return flush(output, error) && write_bytes(output, bytes, length, error);
 }
 
 bool mp_output_finish(MpOutput *output, GError **error)
 {
-    if (!mp_output_write(output, NULL, 0, error))
+    if (!flush(output, error))
         return false;
     if (output->database != NULL && !mp_database_finish(output->database, error))
         return false;

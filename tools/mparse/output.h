@@ -21,7 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MpOutput, mp_output_free)
 /* The buffer that printers append to: the same one as long as the output lives. */
 GString *mp_output_buffer(MpOutput *output);
 
-/* Bytes past the buffer (which goes before). */
+/* Bytes behind those in the buffer; a few wait there for more, but on a terminal. */
 bool mp_output_write(MpOutput *output, const void *bytes, size_t length, GError **error);
 
 /* Whether writing failed because nobody reads the other end of a pipe any more. */
