@@ -124,10 +124,7 @@ static const char *look_for_picture(const uint8_t *bytes, size_t length)
     } pictures[] = {
         {"GIF87a", 6, "image/gif"},
         {"GIF89a", 6, "image/gif"},
-        {"\xFF\xD8\xFF\xE0", 4, "image/jpeg"},
-        {"\xFF\xD8\xFF\xE1", 4, "image/jpeg"},
-        {"\xFF\xD8\xFF\xDB", 4, "image/jpeg"},
-        {"\xFF\xD8\xFF\xEE", 4, "image/jpeg"},
+        {"\xFF\xD8\xFF", 3, "image/jpeg"},
         {"\x89PNG\r\n\x1A\n\0\0\0\rIHDR", 16, "image/png"},
     };
 
