@@ -95,6 +95,21 @@ expect_exit 0 "$MB_PYTHON" "$T/events.py" "$T/events"
 expect_line "[(('a', 'archived'), 3), (('a', 'summary'), 1), (('b', 'archived'), 3), (('b', 'summary'), 1)]" \
     "$T/out"
 
+case_begin "a deletion that was not confirmed is 75 for all of them, until the next run settles it"
+begin_box '{"count": 3}'
+accounts "$four"
+fetch 0 --account a --account b
+wish '{"count": 3, "lose-quit": true}'
+fetch 75 --account a --account b --delete --retry 1 -j 1
+cat "$T/out" "$T/err" >"$T/said"
+expect_line "a: 127.0.0.1: connection lost: the server closed while waiting for the reply to QUIT; run again" "$T/said"
+expect_line ' unknown ' <("$popdump" list "$T/backup/a")
+expect_line "b: nothing new, 3 already there, 3 deleted from the server" "$T/said"
+fetch 0 --account a --account b --delete
+expect_equal "DELEs" 6 "$(said DELE)"
+stop_box
+
+begin_box '{"count": 3}'
 case_begin "no name is a way out of the folder"
 mkdir "$T/inner"
 accounts 'account ../out\nuser ua\naccount ..\nuser ua\naccount a/b\nuser ua\naccount .\nuser ua

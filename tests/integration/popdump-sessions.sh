@@ -270,6 +270,19 @@ expect_equal "DELEs" 4 "$(said DELE)"
 archived 5
 stop_box
 
+case_begin "older= of an archive that lost its journal counts from the next listing"
+begin_box '{"count": 4}'
+fetch 0
+rm -r "$T"/archive/journal/* "$T"/archive/catalog.db*
+expect_exit 0 "$popdump" rebuild "$T/archive"
+fetch 0 --delete=older=2s
+sleep_until=$(($(date +%s) + 3))
+expect_equal "DELEs" 0 "$(said DELE)"
+wait_for eval "[ \$(date +%s) -ge $sleep_until ]"
+fetch 0 --delete=older=2s
+expect_equal "DELEs" 4 "$(said DELE)"
+stop_box
+
 # ---- unique-ids that change ----
 
 case_begin "most ids change: held, healed by TOP, nothing fetched again, nothing deleted"
@@ -345,6 +358,36 @@ wish '{"count": 20, "ids": "new"}'
 fetch 10 --window 1 --delete
 expect_equal "RETRs" "$before" "$(said RETR)"
 expect_equal "DELEs" 0 "$(said DELE)"
+archived 20
+stop_box
+
+case_begin "an id that is listed twice is nobody's new name"
+begin_box '{"count": 10}'
+fetch 0
+wish '{"count": 10, "ids": "new", "one-id": [3, 4]}'
+fetch 0
+expect_line "8 of them have new unique-ids" "$T/err"
+archived 12
+stop_box
+
+case_begin "copies are known again one by one"
+begin_box '{"count": 10, "twins": [2, 5, 6]}'
+fetch 0
+wish '{"count": 10, "twins": [2, 5, 6], "ids": "new"}'
+fetch 0 --json
+expect_equal "known again" 10 "$(sed -n 's/.*"event":"healed".*"sequence":\([0-9]*\).*/\1/p' "$T/out" | sort -u | wc -l)"
+archived 10
+stop_box
+
+case_begin "a TOP without an end is given up"
+begin_box '{"count": 10}'
+fetch 0
+wish '{"count": 10, "ids": "new", "endless-top": 100000}'
+fetch 76 --delete
+expect_line "TOP 1 has no end: far longer than the server listed" "$T/err"
+expect_equal "DELEs" 0 "$(said DELE)"
+wish '{"count": 10, "ids": "new", "endless-top": 50000}'
+fetch 10 --delete
 archived 20
 stop_box
 

@@ -18,6 +18,9 @@ clients say to stdout. CONTROL-FILE is read at each connection: JSON, with any o
     capa [TEXT …]   further capabilities
     top false       no TOP
     uidl-of false   no UIDL of a single message
+    twins [N …]     these are copies of the first of them
+    one-id [N …]    these are listed under one unique-id
+    endless-top N   TOP sends so many octets of header
     pause S         seconds before each RETR is answered
     larger [N …]    LIST says one octet more for these
     same true       all are of the same size
@@ -42,6 +45,8 @@ SHOWN = collections.defaultdict(set)
 
 
 def message(number, wish):
+    if number in wish.get("twins", []):
+        number = wish["twins"][0]
     altered = number in wish.get("alter", [])
     head = "Subject: mail %04d\r\nFrom: Sender %d <s%d@example.org>\r\nX-Mark: %s\r\n" % (
         number, number % 7, number % 7, "b" if altered else "a")
@@ -69,6 +74,10 @@ class Session(socketserver.StreamRequestHandler):
         numbers = [n for n in range(first, first + wish.get("count", 20)) if n not in gone]
         self.numbers = numbers[:wish.get("part", len(numbers))]
 
+    def listed_id(self, number):
+        number = "-one" if number in self.wish.get("one-id", []) else number
+        return "%s%s" % (self.wish.get("ids", "id"), number)
+
     def content(self, place):
         return message(self.numbers[place - 1], self.wish)
 
@@ -87,6 +96,7 @@ class Session(socketserver.StreamRequestHandler):
         body = self.content(int(words[1]))
         if verb == "TOP":
             body = body[:body.index(b"\r\n\r\n") + 4]
+            body = b"X-More: and more\r\n" * (self.wish.get("endless-top", 0) // 18) + body
         every = self.wish.get("cut-top" if verb == "TOP" else "cut", 0)
         count = self.counted(verb)
         if self.wish.get("pause") and verb == "RETR":
@@ -134,8 +144,7 @@ class Session(socketserver.StreamRequestHandler):
             self.say("+OK %d %d" % (len(self.numbers),
                                     sum(len(self.content(i + 1)) for i in range(len(self.numbers)))))
         elif verb == "UIDL":
-            ids = ["%d %s%d" % (i + 1, self.wish.get("ids", "id"), n)
-                   for i, n in enumerate(self.numbers)]
+            ids = ["%d %s" % (i + 1, self.listed_id(n)) for i, n in enumerate(self.numbers)]
             if len(words) == 1:
                 self.say_lines(ids)
             elif self.wish.get("uidl-of", True) and 0 < int(words[1]) <= len(ids):
