@@ -21,14 +21,16 @@ void pd_transcript_clear(PdTranscript *transcript)
 /* Now and then, so that a line costs no move of the whole tail. */
 static void drop_oldest(PdTranscript *transcript)
 {
-    if (transcript->tail->len < 2 * PD_TRANSCRIPT_TAIL)
-        return;
-    while (transcript->tail->len > PD_TRANSCRIPT_TAIL) {
-        const char *end = strchr(transcript->tail->str, '\n');
+    const GString *tail = transcript->tail;
+    gsize drop = 0;
 
-        g_string_erase(transcript->tail, 0, end - transcript->tail->str + 1);
+    if (tail->len < 2 * PD_TRANSCRIPT_TAIL)
+        return;
+    while (tail->len - drop > PD_TRANSCRIPT_TAIL) {
+        drop = (gsize)(strchr(tail->str + drop, '\n') - tail->str) + 1;
         transcript->left_out++;
     }
+    g_string_erase(transcript->tail, 0, (gssize)drop);
 }
 
 void pd_transcript_add(void *user, char direction, const char *line, size_t length)
