@@ -4,16 +4,11 @@
 #
 #   samples/invitation/try.sh [FOLDER]      FOLDER takes the results (build/invitation)
 #
-# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN.
+# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN; beside
+# an installed mailbatch they are the installed ones, and FOLDER is mailbatch-invitation.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-
-out=${1:-build/invitation}
-bin=${MB_BIN:-build/release/bin}
-sample=samples/invitation
-
 # shellcheck source=samples/local-server.sh
-. samples/local-server.sh
+. "$(dirname "$0")/../local-server.sh" invitation "$@"
 
 # Who a row is: the guest, whatever else changes. METHOD and UID tell a later mail that changes or
 # cancels the evening (METHOD:CANCEL, SEQUENCE:1) what it is about.

@@ -4,16 +4,11 @@
 #
 #   samples/invoices/try.sh [FOLDER]      FOLDER takes the results (build/invoices)
 #
-# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN.
+# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN; beside
+# an installed mailbatch they are the installed ones, and FOLDER is mailbatch-invoices.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-
-out=${1:-build/invoices}
-bin=${MB_BIN:-build/release/bin}
-sample=samples/invoices
-
 # shellcheck source=samples/local-server.sh
-. samples/local-server.sh
+. "$(dirname "$0")/../local-server.sh" invoices "$@"
 
 # Who a row is: the number of the invoice, whatever else changes in the list.
 campaign=(--key number "$sample/template.txt" "$sample/invoices.csv")

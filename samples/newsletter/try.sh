@@ -4,16 +4,11 @@
 #
 #   samples/newsletter/try.sh [FOLDER]      FOLDER takes the results (build/newsletter)
 #
-# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN.
+# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN; beside
+# an installed mailbatch they are the installed ones, and FOLDER is mailbatch-newsletter.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-
-out=${1:-build/newsletter}
-bin=${MB_BIN:-build/release/bin}
-sample=samples/newsletter
-
 # shellcheck source=samples/local-server.sh
-. samples/local-server.sh
+. "$(dirname "$0")/../local-server.sh" newsletter "$@"
 
 # Once for a domain: a key, of which the DNS gets the public half, at s1._domainkey.DOMAIN.
 umask 077

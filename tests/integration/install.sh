@@ -38,6 +38,14 @@ if [ -e "$MB_BUILD/cmake_install.cmake" ]; then
     expect_line "came back byte for byte" "$T/out"
     [ -e "$T/user/mailbatch-quickstart/archive/open/000001.tar" ] || fail "there is no archive"
 
+    for try in "$T"/prefix/share/doc/mailbatch/examples/*/try.sh; do
+        sample=$(basename "$(dirname "$try")")
+        case_begin "the sample $sample runs from what is installed"
+        expect_exit 0 env PATH="$T/prefix/bin:$PATH" MB_BIN= "$try"
+        expect_line "The messages, as they arrived: mailbatch-$sample/mailsink/new" "$T/out"
+        [ -n "$(ls "$T/user/mailbatch-$sample/mailsink/new")" ] || fail "no message arrived"
+    done
+
     case_begin "the quick start takes no folder with other files in it"
     mkdir "$T/mine"
     touch "$T/mine/precious"

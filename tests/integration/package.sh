@@ -98,6 +98,7 @@ apt-get install -qq /mailbatch/mailbatch_*.deb >/dev/null
 echo "== installed: $(dpkg-query -W -f '${db:Status-Status}' mailbatch)"
 cd /root
 LC_ALL=C.UTF-8 bash /usr/share/doc/mailbatch/examples/quickstart.sh
+LC_ALL=C.UTF-8 bash /usr/share/doc/mailbatch/examples/invoices/try.sh
 for tool in mmerge popdump mparse mailsink; do
     man "$tool" | sed -n "s/^ *$tool /== manual of &/p" | head -n 1
     bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader "$1" || [ $? = 124 ]
@@ -127,6 +128,9 @@ if need_root "$name" && need_program "$name" debootstrap; then
     expect_line "They are in /usr/bin." "$T/said"
     expect_line "[7/7] " "$T/said"
     expect_line "came back byte for byte" "$T/said"
+
+    case_begin "a sample runs from the package"
+    expect_line "campaign template-invoices: 12 sent" "$T/said"
 
     case_begin "manuals and completions are found"
     for tool in "${tools[@]}"; do
