@@ -12,6 +12,7 @@ typedef struct {
     GString *out;
     size_t start; /* out's length before */
     size_t steps;
+    const Value *rows; /* the items of `rows`, once they were asked for */
     Arena arena;
     struct {
         Value item;

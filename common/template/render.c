@@ -232,12 +232,16 @@ static Value rows_value(Render *render)
 {
     const MbTemplateScope *scope = render->scope;
     size_t n = scope->rows != NULL ? scope->n_rows : 1;
-    Value *items = arena_take(&render->arena, MAX(n, 1) * sizeof *items);
 
-    for (size_t i = 0; i < n; i++)
-        items[i] =
-            (Value){.kind = VALUE_ROW, .row = scope->rows != NULL ? scope->rows[i] : scope->values};
-    return (Value){.kind = VALUE_LIST, .items = items, .n_items = n};
+    if (render->rows == NULL) {
+        Value *items = arena_take(&render->arena, MAX(n, 1) * sizeof *items);
+
+        for (size_t i = 0; i < n; i++)
+            items[i] = (Value){.kind = VALUE_ROW,
+                               .row = scope->rows != NULL ? scope->rows[i] : scope->values};
+        render->rows = items;
+    }
+    return (Value){.kind = VALUE_LIST, .items = render->rows, .n_items = n};
 }
 
 static bool list_value(Render *render, const Expr *expr, Value *out)
@@ -463,6 +467,7 @@ bool mb_template_render(const MbTemplate *tmpl, const MbTemplateScope *scope, GS
     render.out = out;
     render.start = out->len;
     render.steps = 0;
+    render.rows = NULL;
     render.error = &problem;
     arena_init(&render.arena, scratch, sizeof scratch);
     good = render_nodes(&render, tmpl->body);

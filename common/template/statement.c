@@ -74,6 +74,11 @@ static bool compile_output(Compiler *compiler, NodeList *list, size_t offset)
 
     if (!compiler_advance(compiler) || (node->expr = compile_expression(compiler)) == NULL)
         return false;
+    if (expression_is_rows(node->expr)) {
+        template_error(compiler->tmpl, node->expr->offset, compiler->error,
+                       "a list is no text: use {%% for r in rows %%}, or rows|length");
+        return false;
+    }
     if (compiler->lexer.token.kind == TOKEN_NAME) {
         template_error(compiler->tmpl, compiler->lexer.token.offset, compiler->error,
                        "expected `}}`: a name with blanks is written row[\"First name\"]");
@@ -136,6 +141,18 @@ static bool compile_if(Compiler *compiler, NodeList *list, size_t offset)
     return close_after(compiler);
 }
 
+/* Of rows in rows nobody has use, and what they yield grows with the square of the group. */
+static bool check_outermost(Compiler *compiler, const Expr *rows)
+{
+    for (size_t i = 0; i < compiler->n_locals; i++)
+        if (compiler->locals[i].is_row) {
+            template_error(compiler->tmpl, rows->offset, compiler->error,
+                           "a loop over `rows` stands in another one");
+            return false;
+        }
+    return true;
+}
+
 static bool loop_head(Compiler *compiler, Node *node, Local *local)
 {
     const Token *token = &compiler->lexer.token;
@@ -152,7 +169,7 @@ static bool loop_head(Compiler *compiler, Node *node, Local *local)
     if (!compiler_advance(compiler) || (node->expr = compile_expression(compiler)) == NULL)
         return false;
     local->is_row = expression_is_rows(node->expr);
-    return close_tag(compiler);
+    return (!local->is_row || check_outermost(compiler, node->expr)) && close_tag(compiler);
 }
 
 static bool compile_for(Compiler *compiler, NodeList *list, size_t offset)

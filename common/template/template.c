@@ -98,6 +98,7 @@ static MbTemplate *new_template(const char *source, size_t length, const MbTempl
     tmpl->length = length;
     tmpl->n_names = names->n_names;
     tmpl->used = g_new0(bool, names->n_names + 1);
+    tmpl->own = g_new0(bool, names->n_names + 1);
     arena_init(&tmpl->arena, NULL, 0);
     return tmpl;
 }
@@ -143,6 +144,7 @@ void mb_template_free(MbTemplate *tmpl)
     arena_clear(&tmpl->arena);
     g_clear_pointer(&tmpl->token_key, g_bytes_unref);
     g_free(tmpl->used);
+    g_free(tmpl->own);
     g_free(tmpl->source);
     g_free(tmpl->file);
     g_free(tmpl);
@@ -156,4 +158,9 @@ bool mb_template_varies(const MbTemplate *tmpl)
 bool mb_template_uses(const MbTemplate *tmpl, size_t index)
 {
     return index < tmpl->n_names && tmpl->used[index];
+}
+
+bool mb_template_uses_own(const MbTemplate *tmpl, size_t index)
+{
+    return index < tmpl->n_names && tmpl->own[index];
 }

@@ -115,6 +115,7 @@ struct MbTemplate {
     size_t length;
     size_t n_names;
     bool *used; /* per name */
+    bool *own;  /* per name: of the row itself */
     bool varies;
     Node *body;
     Arena arena;

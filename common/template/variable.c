@@ -1,5 +1,6 @@
 /*
- *   variable = name [ "." name / "[" string "]" ]      ; columns belong to rows only
+ *   variable = name [ "." name / "[" string "]" ]      ; columns belong to rows only, and rows are
+ *                                                      ; nothing without a column
  */
 #include "compile.h"
 
@@ -13,7 +14,9 @@ static void unknown_name(Compiler *compiler, const char *name, size_t offset)
     g_autofree char *shown = mb_text_printable(name, strlen(name));
     GString *known = g_string_new(NULL);
 
-    if (near != NULL) {
+    if (strcmp(name, "rows") == 0 && names->no_rows != NULL) {
+        g_string_append_printf(known, ": it %s", names->no_rows);
+    } else if (near != NULL) {
         g_string_append(known, ": did you mean \"");
         mb_text_append_printable(known, near, strlen(near), 0);
         g_string_append(known, "\"?");
@@ -66,6 +69,7 @@ static const Expr *field_of(Compiler *compiler, const Expr *row)
     if (place < 0 || !compiler_advance(compiler))
         return NULL;
     field->index = (size_t)place;
+    compiler->tmpl->own[place] |= row->kind == EXPR_ROW;
     if (!bracket)
         return field;
     if (!compiler_at(compiler, "]")) {
@@ -99,10 +103,14 @@ static const Expr *local_variable(Compiler *compiler, size_t index, const Token 
 
     expr->index = index;
     expr->offset = name->offset;
-    if (compiler->locals[index].is_row &&
-        (compiler_at(compiler, ".") || compiler_at(compiler, "[")))
+    if (!compiler->locals[index].is_row)
+        return expr;
+    if (compiler_at(compiler, ".") || compiler_at(compiler, "["))
         return field_of(compiler, expr);
-    return expr;
+    template_error(compiler->tmpl, name->offset, compiler->error,
+                   "a row is no text: name a column of it, as in %.*s.name", (int)name->length,
+                   name->text);
+    return NULL;
 }
 
 const Expr *compile_variable(Compiler *compiler)
@@ -135,6 +143,9 @@ const Expr *compile_variable(Compiler *compiler)
         return expr;
     }
     place = find_name(compiler, name.text, name.length, name.offset);
+    if (place < 0)
+        return NULL;
     expr->index = (size_t)place;
-    return place >= 0 ? expr : NULL;
+    compiler->tmpl->own[place] = true;
+    return expr;
 }

@@ -293,6 +293,21 @@ START_TEST(mistakes_are_named_with_their_place)
         {"{% if empty > 5 %}{% endif %}", "t.txt:1:13: \"\" is no number"},
         {"{% for x in name %}{% endfor %}", "t.txt:1:13: is no list: make one with split"},
         {"{{ [1] }}", "t.txt:1:4: a list is no text: use join, or {% for %}"},
+        /* of rows, whatever the values */
+        {"{% if false %}{% for r in rows %}\n{{ r.nmae }}{% endfor %}{% endif %}",
+         "t.txt:2:6: unknown name \"nmae\": did you mean \"name\"?"},
+        {"{% for r in rows %}{{ r }}{% endfor %}",
+         "t.txt:1:23: a row is no text: name a column of it, as in r.name"},
+        {"{% for r in rows %}{% if r %}{% endif %}{% endfor %}",
+         "t.txt:1:26: a row is no text: name a column of it, as in r.name"},
+        {"{% for r in rows %}{% endfor %}{{ r.name }}",
+         "t.txt:1:35: unknown name \"r\": known are name, email, amount, due, tags, "
+         "vip, empty, First Name, größe, month, html, in"},
+        {"{% for r in rows %}{% for s in [1] %}{% for t in rows %}",
+         "t.txt:1:50: a loop over `rows` stands in another one"},
+        {"{{ rows }}", "t.txt:1:4: a list is no text: use {% for r in rows %}, or rows|length"},
+        {"{% for r in [rows] %}{{ r.name }}{% endfor %}",
+         "t.txt:1:26: only a row has columns: write row[\"name\"]"},
         {"{{ 1 in 2 }}", "t.txt:1:6: `in` needs a list or a text on its right"},
     };
 
@@ -368,6 +383,60 @@ START_TEST(what_a_template_uses_is_known)
     ck_assert(mb_template_varies(moving));
     ck_assert(mb_template_uses(moving, 0) && mb_template_uses(moving, 9));
     ck_assert(mb_template_varies(grouped));
+}
+END_TEST
+
+START_TEST(what_a_template_uses_of_the_row_itself_is_known)
+{
+    g_autoptr(MbTemplate) tmpl = compile("{% for r in rows %}{{ r.email }}{{ r.tags }}{% endfor %}"
+                                         "{{ name }}{{ row[\"First Name\"] }}{{ tags }}",
+                                         MB_TEMPLATE_TEXT, NULL);
+
+    ck_assert(mb_template_uses_own(tmpl, 0) && mb_template_uses_own(tmpl, 7));
+    ck_assert(mb_template_uses_own(tmpl, 4));
+    ck_assert(mb_template_uses(tmpl, 1) && !mb_template_uses_own(tmpl, 1));
+    ck_assert(!mb_template_uses(tmpl, 2) && !mb_template_uses_own(tmpl, 2));
+}
+END_TEST
+
+START_TEST(where_rows_are_not_known_it_is_said_why)
+{
+    static const char *const own[] = {"a", "rows"};
+    static const char source[] = "{{ rows|length }}";
+    MbTemplateNames known = {.names = own, .n_names = 1, .no_rows = "needs --group-by"};
+    MbTemplateOptions options = {.file = "t.txt"};
+    MbTemplateValue given[] = {{"x", 1}, {"four", 4}};
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(MbTemplate) tmpl = NULL;
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_ptr_null(mb_template_compile(source, strlen(source), &known, &options, &error));
+    ck_assert_str_eq(error->message, "t.txt:1:4: unknown name \"rows\": it needs --group-by");
+    known.n_names = 2;
+    tmpl = mb_template_compile(source, strlen(source), &known, &options, NULL);
+    ck_assert_ptr_nonnull(tmpl);
+    ck_assert(mb_template_render(tmpl, &(MbTemplateScope){.values = given}, out, NULL));
+    ck_assert_str_eq(out->str, "4");
+}
+END_TEST
+
+/* Each asks for all rows: once is enough, or time and memory grow with the square of the group. */
+START_TEST(a_loop_over_many_rows_may_ask_how_many_there_are)
+{
+    enum { N = 100000 };
+    static const char source[] = "{% for r in rows %}{{ rows|length }}{% endfor %}";
+    static const char *const own[] = {"a"};
+    MbTemplateNames known = {.names = own, .n_names = 1, .rows = true};
+    MbTemplateValue value = {"x", 1};
+    g_autofree const MbTemplateValue **rows = g_new(const MbTemplateValue *, N);
+    MbTemplateScope scope = {.values = &value, .rows = rows, .n_rows = N};
+    g_autoptr(MbTemplate) tmpl = mb_template_compile(source, strlen(source), &known, NULL, NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    for (size_t i = 0; i < N; i++)
+        rows[i] = &value;
+    ck_assert(mb_template_render(tmpl, &scope, out, NULL));
+    ck_assert_uint_eq(out->len, 6 * N);
 }
 END_TEST
 
@@ -471,6 +540,9 @@ int main(void)
     tcase_add_test(language, marked_values_can_be_told_from_the_templates_text);
     tcase_add_test(language, mistakes_are_named_with_their_place);
     tcase_add_test(language, what_a_template_uses_is_known);
+    tcase_add_test(language, what_a_template_uses_of_the_row_itself_is_known);
+    tcase_add_test(language, where_rows_are_not_known_it_is_said_why);
+    tcase_add_test(language, a_loop_over_many_rows_may_ask_how_many_there_are);
     tcase_add_test(language, a_token_is_the_keys_hmac);
     tcase_add_test(language, errors_count_lines_from_where_the_source_begins);
     suite_add_tcase(suite, language);

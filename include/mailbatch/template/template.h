@@ -13,7 +13,8 @@
  *                split(separator) length token
  *
  * Every name is checked when the template is compiled, in branches not taken too. A column whose
- * name is no identifier is reached as `row["First name"]`. Values are texts. A text compares with
+ * name is no identifier is reached as `row["First name"]`. Of `rows` there is one loop at a time,
+ * and its variable stands before `.name` or `["name"]` only. Values are texts. A text compares with
  * a number as a number; two texts are equal when they are the same octets, and are ordered as
  * numbers when both look like one. Dates are named in English whatever the locale, so that a
  * message does not depend on where it was made.
@@ -57,6 +58,7 @@ typedef struct {
     size_t n_names;
     const bool *constant; /* per name: the same for every row (NULL: none is) */
     bool rows;            /* whether `rows` is known: a list whose items have all these names */
+    const char *no_rows;  /* where it is not: what to say of it ("needs --group-by"); may be NULL */
 } MbTemplateNames;
 
 typedef struct {
@@ -101,5 +103,9 @@ bool mb_template_varies(const MbTemplate *tmpl);
 
 /* Whether name `index` is used anywhere. */
 bool mb_template_uses(const MbTemplate *tmpl, size_t index);
+
+/* Whether it is used of the row itself, not of those in `rows` alone: scopes that differ in none of
+ * these values, and have the same `rows`, render the same. */
+bool mb_template_uses_own(const MbTemplate *tmpl, size_t index);
 
 G_END_DECLS
