@@ -36,6 +36,11 @@ static const struct {
      "<table>\n<thead>\n<tr>\n<th>a</th>\n<th align=\"right\">b</th>\n</tr>\n</thead>\n<tbody>\n"
      "{% for r in rows %}<tr>\n<td>{{ r.a }}</td>\n<td align=\"right\">{{ r.b }}</td>\n</tr>\n"
      "{% endfor %}</tbody>\n</table>\n"},
+    {"rows of a table, with tags beside its bars",
+     "| a | b |\n|---|--:|\n{% for r in rows %}| {{ r.a }} | {{ r.b }} |{# c #}\n{% endfor %}\n",
+     "<table>\n<thead>\n<tr>\n<th>a</th>\n<th align=\"right\">b</th>\n</tr>\n</thead>\n<tbody>\n"
+     "{% for r in rows %}<tr>\n<td>{{ r.a }}</td>\n<td align=\"right\">{{ r.b }}</td>\n</tr>\n"
+     "{# c #}{% endfor %}</tbody>\n</table>\n"},
     {"a value alone in a table's line", "| a | b |\n| --- | --- |\n{{ x }}\n",
      "<table>\n<thead>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>{{ x }}"
      "</td>\n<td></td>\n</tr>\n</tbody>\n</table>\n"},

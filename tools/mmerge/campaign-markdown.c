@@ -4,7 +4,9 @@
  *
  * While Markdown is converted a word that stands nowhere else takes each tag's place. A line of
  * nothing but {% … %} and {# … #} is no paragraph: it is given to Markdown as an HTML comment,
- * which ends the block before it, or within a table as a row, and is taken out of these again.
+ * which ends the block before it, or within a table as a row, and is taken out of these again. Such
+ * tags before the first or behind the last bar of a table's row would be a cell of it: they get a
+ * line of their own.
  */
 #include "campaign-internal.h"
 
@@ -130,6 +132,26 @@ static bool is_blank(const char *line, size_t length)
     return strspn(line, " \t\r") >= length;
 }
 
+/* Before its first bar and behind its last one. */
+static void put_table_line(const Converter *converter, const char *line, size_t length,
+                           GString *out)
+{
+    const char *first = memchr(line, '|', length), *last = memrchr(line, '|', length);
+    const char *end = line + length;
+
+    if (first != NULL && is_control(converter, line, (size_t)(first - line))) {
+        g_string_append_len(out, line, first - line);
+        g_string_append_c(out, '\n');
+        line = first;
+    }
+    if (last != NULL && is_control(converter, last + 1, (size_t)(end - last) - 1)) {
+        g_string_append_len(out, line, last + 1 - line);
+        g_string_append_c(out, '\n');
+        line = last + 1;
+    }
+    g_string_append_len(out, line, end - line);
+}
+
 static void put_line(Converter *converter, const char *line, size_t length, GString *out)
 {
     size_t indent = strspn(line, " \t");
@@ -140,7 +162,11 @@ static void put_line(Converter *converter, const char *line, size_t length, GStr
         converter->table = false;
     else if (is_table_rule(line, length))
         converter->table = true;
-    if (converter->table || !is_control(converter, line, length)) {
+    if (converter->table) {
+        put_table_line(converter, line, length, out);
+        return;
+    }
+    if (!is_control(converter, line, length)) {
         g_string_append_len(out, line, (gssize)length);
         return;
     }
