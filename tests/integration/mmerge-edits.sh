@@ -11,11 +11,7 @@ make_certificate "$T/cert"
 # fresh [MAILSINK-ARG…]: an empty store, no ledger, the letter and a list of three.
 fresh()
 {
-    [ -z "${SINK_PID:-}" ] || stop_background "$SINK_PID"
-    rm -rf sink ./*.db* ./*.db*.marks
-    mkdir sink
-    cp "$T/cert/"*.pem sink
-    start_mailsink "$T/sink" --store "$T/sink/store" "$@"
+    fresh_sink "$@"
     cat >letter <<'LETTER'
 From: Green Shop <news@example.org>
 To: <{{ email }}>

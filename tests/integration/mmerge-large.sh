@@ -3,6 +3,8 @@
 # is named by its line, and every recipient of a row with 500 gets its mail once. `mmerge-large.sh full` takes
 # 1,000,000 rows and files of 1 GB (minutes, 4 GB of disk in TMPDIR).
 . "$(dirname "$0")/../support/lib.sh"
+# shellcheck source=tests/support/mmerge.sh
+. "$(dirname "$0")/../support/mmerge.sh"
 
 few=10000 many=120000 megabytes=48 small=0 large=0
 [ "${1:-}" != full ] || many=1000000 megabytes=1024
@@ -26,23 +28,6 @@ rows()
         print "number,name,email"
         for (i = 1; i <= n; i++) printf "%d,Person %d,p%d@example.net\n", i, i, i
     }'
-}
-
-# peak NAME EXIT COMMAND…: runs it; its highest resident size in KiB goes to the variable NAME.
-peak()
-{
-    local -n mb_peak=$1
-    local code=0
-
-    "$MB_PYTHON" - "${@:3}" >"$T/out" 2>"$T/err" <<'PYTHON' || code=$?
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:]).returncode
-open("peak", "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
-sys.exit(code)
-PYTHON
-    [ "$code" = "$2" ] || { cat "$T/err" >&2 && fail "exit code $code instead of $2: ${*:3}"; }
-    # shellcheck disable=SC2034 # it is the caller's variable
-    mb_peak=$(cat peak)
 }
 
 send=("$MB_BIN/mmerge" send --quiet --tls off --connections 2)
