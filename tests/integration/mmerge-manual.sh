@@ -60,7 +60,7 @@ example()
 case_begin "the first examples: preview, check, a trial, and the campaign"
 # The trial is messages 1 and 2; of the campaign the second recipient is refused, the end of the
 # message to the boss is lost.
-example 2 75
+example 3 75
 expect_line "2 rows: 2 good (3 recipients, " out
 expect_line "this run: 2 sent" out
 expect_equal "pasted" 4 "$(grep -c '^mmerge' commands)"
@@ -70,10 +70,10 @@ case_begin "the examples about those who were refused, and in doubt"
 refused=$(grep -c '"state":"refused"' entries)
 doubtful=$(grep -c '"state":"in-doubt"' entries)
 [ "$refused" -gt 0 ] && [ "$doubtful" -gt 0 ] || fail "$(cat entries)"
-example 3 0
+example 4 0
 expect_line "name,email,manager,month,number" again.csv
 sed -n 's/^{"address":"\([^"]*\)","state":"in-doubt".*/\1/p' entries >arrived.txt
-example 4 0
+example 5 0
 expect_line "$doubtful recipients settled, 0 still in doubt" out
 
 case_begin "the example about those whose mail came back"
@@ -84,15 +84,26 @@ id=$(grep -rhi '^message-id:' "$T/sink/store" | sed 's/.*: //' | while read -r i
 done)
 [ -n "$id" ] || fail "no message was Bob's"
 cp people.csv next.csv
-example 5 0
+example 6 0
 expect_equal "the list" bob@example.net "$(cat suppress.txt)"
 expect_line "Bob,bob@example.net" bounced.csv
 expect_line "1 suppressed" out
 
 case_begin "the example with a rate and a mail"
-example 6 0
+example 7 0
 expect_line "campaign letter-people: " mailed
-expect_equal "literal displays that no case has tried" "" "$(literal 7)"
+
+case_begin "the template with rows in groups, and the example that sends it"
+literal 2 >order.txt
+mkdir care
+touch care/fig.txt care/pear.txt care/nut.txt
+printf 'name,email,item,price\nAnn,ann@example.net,fig,1\nBob,bob@example.net,nut,2.5\nAnn,ann@example.net,pear,3\n' >orders.csv
+example 8 0
+expect_line "Subject: Ann, your order of 2 items" out
+expect_line 'filename=pear.txt' out
+expect_line "3 rows in 2 groups: 2 good (2 recipients, " out
+expect_line "campaign order-orders: 2 sent" out
+expect_equal "literal displays that no case has tried" "" "$(literal 9)"
 
 # --- exit codes ----------------------------------------------------------------------------------
 
@@ -138,6 +149,7 @@ case_begin "the manual names every key and every event of the JSON lines"
 { cat list.csv; printf 'Bob,bob@example.net,,,\nNo,no,,,\n'; } >odd.csv
 {
     "$MB_BIN/mmerge" check --json --attach letter.txt short odd.csv || true
+    "$MB_BIN/mmerge" check --json --group-by email short list.csv
     "$MB_BIN/mmerge" status --json list.csv.mmerge.db
     "$MB_BIN/mmerge" status --json next.csv.mmerge.db
     "$MB_PYTHON" "$MB_SOURCE/tests/support/bounce.py" --original no@example.net |

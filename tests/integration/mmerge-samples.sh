@@ -78,3 +78,13 @@ expect_line "campaign template-guests: 3 sent" "$T/out"
 expect_line "text/calendar" "$T/out"
 expect_equal "calendars" 3 "$(grep -l '^Content-Type: text/calendar; charset=utf-8; method=REQUEST' \
     "$T"/invitation/mailsink/new/*.eml | wc -l)"
+
+case_begin "orders: one mail an order, with all of its items, and an item that comes later is told"
+expect_exit 0 "$MB_SOURCE/samples/orders/try.sh" "$T/orders"
+expect_line "7 rows in 4 groups: 4 good (4 recipients, " "$T/out"
+expect_line "campaign template-orders: 4 sent" "$T/out"
+expect_one_line "$T/err"
+expect_line "have changed or are gone from the CSV (row 3)" "$T/err"
+expect_equal "messages" 4 "$(find "$T/orders/mailsink/new" -name '*.eml' | wc -l)"
+expect_line "<td>Basil</td>" "$T/orders/mailsink/new/1.eml"
+expect_line '<td align=3D"right">7.80</td>' "$T/orders/mailsink/new/1.eml"

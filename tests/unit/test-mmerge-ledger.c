@@ -67,7 +67,7 @@ static bool take_rows(MmLedger *ledger, const char *records, bool accept, MmLedg
 {
     g_auto(GStrv) list = g_strsplit(records, " ", -1);
 
-    ck_assert(mm_ledger_begin_rows(ledger, NULL, NULL));
+    ck_assert(mm_ledger_begin_rows(ledger, NULL, false, NULL));
     for (guint i = 0; list[i] != NULL; i++) {
         char *colon = strchr(list[i], ':');
         if (colon != NULL)
@@ -354,7 +354,7 @@ START_TEST(recipients_and_bad_rows_are_listed)
     MmLedgerRow bad = {.number = 3, .key = "k", .digest = digest, .invalid = "row 3: no address"};
     g_autoptr(GPtrArray) claims = NULL;
 
-    ck_assert(mm_ledger_begin_rows(ledger, NULL, NULL));
+    ck_assert(mm_ledger_begin_rows(ledger, NULL, false, NULL));
     ck_assert(mm_ledger_add_row(ledger, &row, NULL));
     ck_assert(mm_ledger_add_row(ledger, &bad, NULL));
     ck_assert(mm_ledger_end_rows(ledger, verdict, false, NULL, NULL));
@@ -617,7 +617,7 @@ static MmLedger *open_with_letter(bool copy, MmState state, char key[MM_MESSAGE_
                        .recipients = recipients,
                        .n_recipients = copy ? 2 : 1};
 
-    ck_assert(mm_ledger_begin_rows(ledger, "id", NULL));
+    ck_assert(mm_ledger_begin_rows(ledger, "id", false, NULL));
     ck_assert(mm_ledger_add_row(ledger, &row, NULL));
     add_row(ledger, 3, "other", "other");
     ck_assert(mm_ledger_end_rows(ledger, verdict, false, NULL, NULL));
@@ -821,7 +821,7 @@ static uint64_t changed_without_ann(MmLedger *ledger, bool accept)
 {
     MmLedgerChanges changes;
 
-    ck_assert(mm_ledger_begin_rows(ledger, "id", NULL));
+    ck_assert(mm_ledger_begin_rows(ledger, "id", false, NULL));
     add_row(ledger, 2, "other", "other");
     ck_assert(mm_ledger_end_rows(ledger, verdict, accept, &changes, NULL) == accept);
     return changes.changed;
@@ -860,7 +860,7 @@ START_TEST(what_came_back_is_done_for_good)
             MmLedgerRow row = {
                 .number = 3, .key = "k", .digest = digest, .recipients = &ann, .n_recipients = 1};
 
-            ck_assert(mm_ledger_begin_rows(ledger, "id", NULL));
+            ck_assert(mm_ledger_begin_rows(ledger, "id", false, NULL));
             add_row(ledger, 2, "other", "other");
             ck_assert(mm_ledger_add_row(ledger, &row, NULL));
             ck_assert(mm_ledger_end_rows(ledger, verdict, false, NULL, NULL));
@@ -871,7 +871,7 @@ START_TEST(what_came_back_is_done_for_good)
     ck_assert_uint_eq(changed_without_ann(ledger, false), 1);
     ck_assert_uint_eq(changed_without_ann(ledger, true), 1);
     ck_assert_counts(ledger, want);
-    ck_assert(mm_ledger_begin_rows(ledger, "id", NULL));
+    ck_assert(mm_ledger_begin_rows(ledger, "id", false, NULL));
     add_row(ledger, 2, "other", "other");
     add_row(ledger, 3, "ann2", "ann");
     ck_assert(mm_ledger_end_rows(ledger, verdict, true, NULL, NULL));

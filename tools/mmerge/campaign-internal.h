@@ -4,6 +4,7 @@
 #pragma once
 
 #include "campaign.h"
+#include "groups.h"
 #include "letter.h"
 #include "mailbox.h"
 
@@ -76,7 +77,9 @@ struct MmCampaign {
 
     GPtrArray *names; /* columns, then keys of --set that are none; NULL-ended */
     size_t n_columns;
-    int key_column;       /* -1: none */
+    int key_column;       /* --key's or --group-by's; -1: none */
+    bool grouped;         /* --group-by */
+    GArray *told_by;      /* size_t: the names that say of a row itself whom it goes to */
     bool *constant;       /* per name */
     MbTemplateValue *set; /* per name: --set's value, or a NULL text */
     GPtrArray *set_texts;
@@ -141,6 +144,23 @@ char *campaign_content_id(const char *path);
 bool campaign_read_suppressed(GHashTable *set, const char *path, const GBytes *bytes,
                               GError **error);
 
+/* --- campaign-rows.c ---------------------------------------------------------------------- */
+
+/* The record as a row of its own; mm_row_free(). */
+MmRow *campaign_new_row(const MmCampaign *campaign, const MbCsvRow *record);
+
+/* --- campaign-groups.c -------------------------------------------------------------------- */
+
+/* The next group, the caller's to free. */
+MbNext campaign_next_group(const MmCampaign *campaign, MmGroups *groups, MmRow **row,
+                           GError **error);
+
+/* Frees what the group has beside its block. */
+void campaign_clear_group(MmRow *row);
+
+/* Once the fields are compiled: notes what says of a row whom it goes to. */
+void campaign_note_addressing(MmCampaign *campaign);
+
 /* --- campaign-letter.c -------------------------------------------------------------------- */
 
 /* Compiles the template file into fields and bodies. */
@@ -198,6 +218,12 @@ MbComposePart *campaign_row_file(MmRenderer *renderer, const char *path, const c
                                  GError **error);
 
 void campaign_add_all(GPtrArray *to, const GPtrArray *from);
+
+/* --- campaign-groups.c, too --------------------------------------------------------------- */
+
+/* Whether each row of the group names the same recipients: nobody may be left out for standing in
+ * another row than the first. */
+bool campaign_rows_agree(const Rendering *rendering, const MmRow *row, GError **error);
 
 /* --- campaign-calendar.c ------------------------------------------------------------------ */
 

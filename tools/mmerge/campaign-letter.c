@@ -106,7 +106,9 @@ MbTemplate *campaign_compile_text(const MmCampaign *campaign, const char *source
 {
     MbTemplateNames names = {.names = (const char *const *)campaign->names->pdata,
                              .n_names = campaign->names->len - 1,
-                             .constant = campaign->constant};
+                             .constant = campaign->constant,
+                             .rows = campaign->grouped,
+                             .no_rows = "needs --group-by"};
     MbTemplateOptions options = {.file = file,
                                  .line = line,
                                  .column = column,

@@ -10,6 +10,7 @@ void mm_campaign_options_clear(MmCampaignOptions *options)
     g_free(options->encoding);
     g_free(options->delimiter);
     g_free(options->key);
+    g_free(options->group_by);
     g_free(options->duplicates);
     g_free(options->bad_rows);
     g_strfreev(options->suppress);
@@ -49,6 +50,8 @@ GOptionEntry *mm_campaign_entries(MmCampaignOptions *options, const GOptionEntry
          "Delimiter of the CSV, one character or `tab`", "C"},
         {"key", 0, 0, G_OPTION_ARG_STRING, &options->key, "Column that says who a row is",
          "COLUMN"},
+        {"group-by", 0, 0, G_OPTION_ARG_STRING, &options->group_by,
+         "One message for all rows with the same value there ({% for r in rows %})", "COLUMN"},
         {"duplicates", 0, 0, G_OPTION_ARG_STRING, &options->duplicates,
          "Rows with the same To: stop, skip or send (stop)", "WHAT"},
         {"bad-rows", 0, 0, G_OPTION_ARG_STRING, &options->bad_rows,

@@ -411,10 +411,11 @@ bool mm_render(MmRenderer *renderer, const MmRow *row, const MmRenderOptions *op
                MmMessage *message, GError **error)
 {
     static const MmRenderOptions none;
-    Rendering rendering = {.renderer = renderer,
-                           .campaign = renderer->campaign,
-                           .scope = {.values = row->values},
-                           .options = options != NULL ? options : &none};
+    Rendering rendering = {
+        .renderer = renderer,
+        .campaign = renderer->campaign,
+        .scope = {.values = row->values, .rows = row->rows, .n_rows = row->n_rows},
+        .options = options != NULL ? options : &none};
     GError *problem = NULL;
 
     reset(renderer);
@@ -422,10 +423,10 @@ bool mm_render(MmRenderer *renderer, const MmRow *row, const MmRenderOptions *op
         g_set_error_literal(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA, row->invalid);
         return false;
     }
-    if (!render_fields(&rendering, &problem) || !add_date(&rendering, &problem) ||
-        !add_message_id(&rendering, row, &problem) || !campaign_compose(&rendering, &problem) ||
-        !campaign_seal(&rendering, &problem) || !check_size(&rendering, &problem) ||
-        !address(&rendering, &problem)) {
+    if (!render_fields(&rendering, &problem) || !campaign_rows_agree(&rendering, row, &problem) ||
+        !add_date(&rendering, &problem) || !add_message_id(&rendering, row, &problem) ||
+        !campaign_compose(&rendering, &problem) || !campaign_seal(&rendering, &problem) ||
+        !check_size(&rendering, &problem) || !address(&rendering, &problem)) {
         g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA, "%s: row %" G_GUINT64_FORMAT ": %s",
                     renderer->campaign->csv_path, row->number, problem->message);
         g_error_free(problem);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* A row and all its texts are one block of memory. */
+/* A row and all its texts are one block of memory; of a group mm_row_free() knows. */
 typedef struct {
     MmRow row;
     MbTemplateValue values[];
@@ -15,34 +15,48 @@ typedef struct {
 struct MmRows {
     const MmCampaign *campaign;
     MbCsv *csv;
-    uint64_t last;  /* number of the row handed out last */
-    GArray *places; /* MbCsvPlace, ascending */
-    uint64_t apart; /* rows */
+    MmGroups *groups; /* NULL without --group-by */
+    uint64_t last;    /* number of the row read last */
+    GArray *places;   /* MbCsvPlace, ascending */
+    uint64_t apart;   /* rows */
 };
 
 void mm_row_free(MmRow *row)
 {
+    if (row != NULL && row->rows != NULL)
+        campaign_clear_group(row);
     g_free(row);
 }
 
-MmRows *mm_rows_open(const MmCampaign *campaign, GError **error)
+static bool has_same_columns(const MmCampaign *campaign, const MbCsv *csv, GError **error)
 {
-    MbCsv *csv = mb_csv_open(campaign->csv_path, &campaign->csv_options, error);
-    MmRows *rows;
-
-    if (csv == NULL)
-        return NULL;
     for (size_t i = 0; i < campaign->n_columns || i < mb_csv_n_columns(csv); i++)
         if (i >= campaign->n_columns || i >= mb_csv_n_columns(csv) ||
             strcmp(mb_csv_columns(csv)[i], g_ptr_array_index(campaign->names, i)) != 0) {
             g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
                         "%s: its header changed while mmerge was at work", campaign->csv_path);
-            mb_csv_free(csv);
-            return NULL;
+            return false;
         }
+    return true;
+}
+
+MmRows *mm_rows_open(const MmCampaign *campaign, GError **error)
+{
+    g_autoptr(MbCsv) csv = mb_csv_open(campaign->csv_path, &campaign->csv_options, error);
+    g_autoptr(MmGroups) groups = NULL;
+    MmRows *rows;
+
+    if (csv == NULL || !has_same_columns(campaign, csv, error))
+        return NULL;
+    if (campaign->grouped) {
+        groups = mm_groups_new(csv, campaign->key_column, error);
+        if (groups == NULL)
+            return NULL;
+    }
     rows = g_new0(MmRows, 1);
     rows->campaign = campaign;
-    rows->csv = csv;
+    rows->csv = g_steal_pointer(&csv);
+    rows->groups = g_steal_pointer(&groups);
     rows->places = g_array_new(FALSE, FALSE, sizeof(MbCsvPlace));
     rows->apart = FIRST_APART;
     return rows;
@@ -52,6 +66,7 @@ void mm_rows_free(MmRows *rows)
 {
     if (rows == NULL)
         return;
+    mm_groups_free(rows->groups);
     mb_csv_free(rows->csv);
     g_array_unref(rows->places);
     g_free(rows);
@@ -134,21 +149,25 @@ static const char *why_invalid(const MmCampaign *campaign, const MbCsvRow *recor
     return *made;
 }
 
-static MmRow *new_row(const MmCampaign *campaign, const MbCsvRow *record)
+MmRow *campaign_new_row(const MmCampaign *campaign, const MbCsvRow *record)
 {
     size_t n = campaign->names->len - 1;
     g_autofree char *made = NULL;
     const char *invalid = why_invalid(campaign, record, &made);
-    size_t texts = invalid != NULL ? strlen(invalid) + 1 : 0;
+    size_t texts = invalid != NULL ? strlen(invalid) + 1 : 0, octets;
     RowBlock *block;
     char *at;
 
     for (size_t i = 0; i < campaign->n_columns && i < record->n_values; i++)
         texts += record->values[i].length + 1;
-    block = g_malloc0(sizeof *block + n * sizeof *block->values + texts + 1);
+    octets = sizeof *block + n * sizeof *block->values + texts + 1;
+    block = g_malloc0(octets);
     at = (char *)&block->values[n];
-    block->row.number = record->number;
-    block->row.values = block->values;
+    block->row = (MmRow){.number = record->number,
+                         .values = block->values,
+                         .octets = octets,
+                         .n_records = 1,
+                         .n_rows = 1};
     memcpy(block->row.digest, record->digest, sizeof block->row.digest);
     if (invalid != NULL)
         block->row.invalid = put_text(&at, invalid, strlen(invalid));
@@ -169,16 +188,70 @@ static MmRow *new_row(const MmCampaign *campaign, const MbCsvRow *record)
     return &block->row;
 }
 
+/* A group is known to have ended by the row behind it. */
+static MbNext next_group(MmRows *rows, MmRow **row, GError **error)
+{
+    MbNext next = campaign_next_group(rows->campaign, rows->groups, row, error);
+    const MbCsvRow *ahead = mm_groups_ahead(rows->groups);
+
+    rows->last = ahead != NULL ? ahead->number : UINT64_MAX;
+    if (ahead != NULL)
+        note_place(rows);
+    return next;
+}
+
 MbNext mm_rows_next(MmRows *rows, MmRow **row, GError **error)
 {
     MbCsvRow record;
-    MbNext next = mb_csv_next(rows->csv, &record, error);
+    MbNext next;
 
+    if (rows->groups != NULL)
+        return next_group(rows, row, error);
+    next = mb_csv_next(rows->csv, &record, error);
     if (next != MB_NEXT)
         return next;
-    *row = new_row(rows->campaign, &record);
+    *row = campaign_new_row(rows->campaign, &record);
     rows->last = record.number;
     return MB_NEXT;
+}
+
+static MbNext find_record(MmRows *rows, uint64_t number, MbCsvRow *record, GError **error)
+{
+    MbNext next;
+
+    if (!go_before(rows, number, error))
+        return MB_FAILED;
+    while ((next = mb_csv_next(rows->csv, record, error)) == MB_NEXT) {
+        rows->last = record->number;
+        note_place(rows);
+        if (record->number < number)
+            continue;
+        /* Else it is passed: the next search begins at the top. */
+        return record->number == number ? MB_NEXT : MB_END;
+    }
+    rows->last = next == MB_END ? UINT64_MAX : rows->last;
+    return next;
+}
+
+static MbNext find_group(MmRows *rows, uint64_t number, MmRow **row, GError **error)
+{
+    const MbCsvRow *ahead = mm_groups_ahead(rows->groups);
+    MbCsvRow record;
+    uint64_t first;
+    MbNext next;
+
+    if (ahead != NULL && ahead->number == number)
+        return next_group(rows, row, error);
+    mm_groups_stand_at(rows->groups, NULL);
+    next = find_record(rows, number, &record, error);
+    if (next != MB_NEXT)
+        return next;
+    if (!mm_groups_first(rows->groups, &record, &first, error))
+        return MB_FAILED;
+    if (first != number && (next = find_record(rows, first, &record, error)) != MB_NEXT)
+        return next;
+    mm_groups_stand_at(rows->groups, &record);
+    return next_group(rows, row, error);
 }
 
 MbNext mm_rows_find(MmRows *rows, uint64_t number, MmRow **row, GError **error)
@@ -186,19 +259,11 @@ MbNext mm_rows_find(MmRows *rows, uint64_t number, MmRow **row, GError **error)
     MbCsvRow record;
     MbNext next;
 
-    if (!go_before(rows, number, error))
-        return MB_FAILED;
-    while ((next = mb_csv_next(rows->csv, &record, error)) == MB_NEXT) {
-        rows->last = record.number;
-        note_place(rows);
-        if (record.number < number)
-            continue;
-        if (record.number > number) /* it is passed: the next search begins at the top */
-            return MB_END;
-        *row = new_row(rows->campaign, &record);
-        return MB_NEXT;
-    }
-    rows->last = next == MB_END ? UINT64_MAX : rows->last;
+    if (rows->groups != NULL)
+        return find_group(rows, number, row, error);
+    next = find_record(rows, number, &record, error);
+    if (next == MB_NEXT)
+        *row = campaign_new_row(rows->campaign, &record);
     return next;
 }
 

@@ -105,7 +105,17 @@ static bool set_options(MmCampaign *campaign, const MmCampaignOptions *options, 
     note_text(campaign, options->max_size);
     note_list(campaign, options->unsubscribe);
     note_text(campaign, options->verp ? "verp" : NULL);
+    /* What was checked before there was this option stays checked. */
+    if (options->group_by != NULL) {
+        note_text(campaign, "--group-by");
+        note_text(campaign, options->group_by);
+    }
     campaign->verp = options->verp;
+    campaign->grouped = options->group_by != NULL;
+    if (options->group_by != NULL && options->key != NULL &&
+        strcmp(options->group_by, options->key) != 0)
+        return usage(error, "--group-by %s, --key %s: the value of a group is its key: drop --key",
+                     options->group_by, options->key);
     return set_policy("--duplicates", options->duplicates, true, &campaign->duplicates, error) &&
            set_policy("--bad-rows", options->bad_rows, false, &campaign->bad_rows, error) &&
            mm_campaign_delimiter(options->delimiter, &campaign->csv_options.delimiter, error) &&
@@ -157,6 +167,34 @@ static bool set_name(MmCampaign *campaign, const char *setting, GArray *values, 
     return true;
 }
 
+/* The column of --key or --group-by. */
+static bool find_key(MmCampaign *campaign, const MbCsv *csv, const MmCampaignOptions *options,
+                     GError **error)
+{
+    const char *name = campaign->grouped ? options->group_by : options->key;
+    const char *near;
+    g_autofree char *shown = NULL;
+
+    campaign->key_column = name != NULL ? mb_csv_column(csv, name) : -1;
+    if (campaign->grouped && find_name(campaign, "rows") >= 0) {
+        g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
+                    "%s: --group-by: \"rows\" is what the template calls the rows of a group: give "
+                    "the column (or --set) of that name another one",
+                    campaign->csv_path);
+        return false;
+    }
+    if (name == NULL || campaign->key_column >= 0)
+        return true;
+    near = mb_text_nearest(name, mb_csv_columns(csv), mb_csv_n_columns(csv));
+    shown = near != NULL ? mb_text_printable(near, strlen(near)) : NULL;
+    g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
+                "%s: --%s %s: there is no such column%s%s%s", campaign->csv_path,
+                campaign->grouped ? "group-by" : "key", name,
+                near != NULL ? ": did you mean \"" : "", near != NULL ? shown : "",
+                near != NULL ? "\"?" : "");
+    return false;
+}
+
 static bool read_names(MmCampaign *campaign, const MmCampaignOptions *options, GError **error)
 {
     g_autoptr(MbCsv) csv = mb_csv_open(campaign->csv_path, &campaign->csv_options, error);
@@ -177,22 +215,7 @@ static bool read_names(MmCampaign *campaign, const MmCampaignOptions *options, G
     for (guint i = 0; i < values->len; i++)
         campaign->constant[i] = g_array_index(values, MbTemplateValue, i).text != NULL;
     campaign->set = (MbTemplateValue *)(void *)g_array_free(g_steal_pointer(&values), FALSE);
-    campaign->key_column = -1;
-    if (options->key == NULL)
-        return true;
-    campaign->key_column = mb_csv_column(csv, options->key);
-    if (campaign->key_column < 0) {
-        const char *near =
-            mb_text_nearest(options->key, mb_csv_columns(csv), mb_csv_n_columns(csv));
-        g_autofree char *shown = near != NULL ? mb_text_printable(near, strlen(near)) : NULL;
-
-        g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA,
-                    "%s: --key %s: there is no such column%s%s%s", campaign->csv_path, options->key,
-                    near != NULL ? ": did you mean \"" : "", near != NULL ? shown : "",
-                    near != NULL ? "\"?" : "");
-        return false;
-    }
-    return true;
+    return find_key(campaign, csv, options, error);
 }
 
 /* --- the rest ----------------------------------------------------------------------------- */
@@ -239,6 +262,7 @@ static MmCampaign *new_campaign(const char *template_path, const char *csv_path)
     campaign->warnings = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(campaign->warnings, NULL);
     campaign->set_texts = g_ptr_array_new_with_free_func(g_free);
+    campaign->told_by = g_array_new(FALSE, FALSE, sizeof(size_t));
     campaign->fields = g_ptr_array_new_with_free_func(campaign_field_free);
     campaign->attached = g_ptr_array_new_with_free_func((GDestroyNotify)mb_compose_part_unref);
     campaign->suppressed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -257,6 +281,7 @@ MmCampaign *mm_campaign_open(const char *template_path, const char *csv_path,
         !read_suppressed(campaign, options, error) || !read_attached(campaign, options, error) ||
         !campaign_compile(campaign, options, error))
         return NULL;
+    campaign_note_addressing(campaign);
     mb_digest_finish(campaign->inputs, campaign->verdict);
     return g_steal_pointer(&campaign);
 }
@@ -269,6 +294,7 @@ void mm_campaign_free(MmCampaign *campaign)
     campaign_body_clear(&campaign->html);
     campaign_body_clear(&campaign->calendar);
     g_ptr_array_unref(campaign->fields);
+    g_array_unref(campaign->told_by);
     g_ptr_array_unref(campaign->attached);
     g_ptr_array_unref(campaign->names);
     g_ptr_array_unref(campaign->set_texts);
@@ -300,6 +326,16 @@ const char *mm_campaign_key(const MmCampaign *campaign)
 {
     return campaign->key_column >= 0 ? g_ptr_array_index(campaign->names, campaign->key_column)
                                      : NULL;
+}
+
+bool mm_campaign_is_grouped(const MmCampaign *campaign)
+{
+    return campaign->grouped;
+}
+
+const char *mm_campaign_units(const MmCampaign *campaign)
+{
+    return campaign->grouped ? "groups" : "rows";
 }
 
 MmPolicy mm_campaign_duplicates(const MmCampaign *campaign)

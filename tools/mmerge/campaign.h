@@ -40,6 +40,7 @@ typedef struct {
     char *encoding;     /* --encoding */
     char *delimiter;    /* --delimiter: one character, or "tab" */
     char *key;          /* --key COLUMN */
+    char *group_by;     /* --group-by COLUMN */
     char *duplicates;   /* --duplicates stop|skip|send */
     char *bad_rows;     /* --bad-rows stop|skip */
     char **suppress;    /* --suppress FILE */
@@ -79,7 +80,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmCampaign, mm_campaign_free)
 
 const char *mm_campaign_template_path(const MmCampaign *campaign);
 const char *mm_campaign_csv_path(const MmCampaign *campaign);
-const char *mm_campaign_key(const MmCampaign *campaign); /* --key's column, or NULL */
+const char *
+mm_campaign_key(const MmCampaign *campaign); /* --key's or --group-by's column, or NULL */
+bool mm_campaign_is_grouped(const MmCampaign *campaign); /* --group-by */
+const char *
+mm_campaign_units(const MmCampaign *campaign); /* what a message is of: "rows" or "groups" */
 MmPolicy mm_campaign_duplicates(const MmCampaign *campaign);
 MmPolicy mm_campaign_bad_rows(const MmCampaign *campaign);
 
@@ -108,19 +113,27 @@ bool mm_campaign_verdict(const MmCampaign *campaign, uint8_t verdict[MB_SHA256_L
 
 /* --- rows --------------------------------------------------------------------------------- */
 
+/* What becomes one message: a row of the list or, with --group-by, all rows with one value in its
+ * column. Of a group everything but `digest`, `invalid` and the last three is its first row's. */
 typedef struct {
     uint64_t number;                  /* as a spreadsheet numbers it */
-    const char *key;                  /* --key's value; NULL without --key */
-    uint8_t digest[MB_SHA256_LENGTH]; /* of the record */
-    const char *invalid; /* what is wrong with the record itself (too few values, octets that are no
+    const char *key;                  /* --key's or --group-by's value; NULL without */
+    uint8_t digest[MB_SHA256_LENGTH]; /* of the record; of the records of a group, in their order:
+                                         of one alone it is that record's */
+    const char *invalid; /* what is wrong with a record itself (too few values, octets that are no
                             UTF-8, an empty key), or NULL; such a row cannot be rendered */
     const MbTemplateValue *values; /* one a name: the columns, then --set's */
+    size_t octets;                 /* of memory, about */
+    size_t n_records;              /* of the list; 1 without --group-by */
+    size_t n_rows;                 /* the same, but of a group that is too large and `invalid` */
+    const MbTemplateValue *const *rows; /* of a group: the values of each row, and their numbers; */
+    const uint64_t *numbers;            /* NULL without --group-by */
 } MmRow;
 
 void mm_row_free(MmRow *row);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmRow, mm_row_free)
 
-/* Reads the campaign's CSV from the top. */
+/* Reads the campaign's CSV from the top; with --group-by it goes through all of it first. */
 typedef struct MmRows MmRows;
 
 MmRows *mm_rows_open(const MmCampaign *campaign, GError **error);
@@ -130,8 +143,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmRows, mm_rows_free)
 /* The next row, the caller's to free. MB_FAILED: the CSV cannot be read on. */
 MbNext mm_rows_next(MmRows *rows, MmRow **row, GError **error);
 
-/* The row of that number, for what a ledger has claimed: ahead is cheap, behind starts at the top
- * again. MB_END: there is no such row. */
+/* The row of that number, or the group that it belongs to, for what a ledger has claimed: ahead is
+ * cheap, behind starts at the top again. MB_END: there is no such row. */
 MbNext mm_rows_find(MmRows *rows, uint64_t number, MmRow **row, GError **error);
 
 /* Blank rows passed over so far. */
@@ -193,7 +206,8 @@ void mm_renderer_free(MmRenderer *renderer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmRenderer, mm_renderer_free)
 
 /* Makes the row's message. `options` may be NULL. An error is this row's: unreadable attachment, no
- * or bad address, line breaks in a header, a date that is none, over --max-size. */
+ * or bad address, line breaks in a header, a date that is none, over --max-size, rows of a group
+ * that are for different recipients. */
 bool mm_render(MmRenderer *renderer, const MmRow *row, const MmRenderOptions *options,
                MmMessage *message, GError **error);
 

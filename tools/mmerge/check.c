@@ -35,6 +35,8 @@ static void say_json(Check *check, const MmVerdict *verdict)
                        verdict->invalid != NULL ? "invalid"
                        : verdict->suppressed    ? "suppressed"
                                                 : "good");
+    if (verdict->row->rows != NULL)
+        mb_json_put_unsigned(&json, "rows", verdict->row->n_records);
     if (verdict->invalid != NULL)
         mb_json_put_string(&json, "reason", verdict->invalid);
     if (verdict->duplicate_of != 0)
@@ -67,13 +69,15 @@ static bool take(const MmVerdict *verdict, void *user, GError **error)
     return !ferror(stdout) || say_full(error);
 }
 
-static void report_totals(const MmPreflightTotals *totals)
+static void report_totals(const MmPreflightTotals *totals, bool grouped)
 {
     g_autofree char *bytes = mb_text_format_size(totals->bytes);
 
-    printf("%" G_GUINT64_FORMAT " rows: %" G_GUINT64_FORMAT " good (%" G_GUINT64_FORMAT
-           " recipients, %s)",
-           totals->rows, totals->good, totals->recipients, bytes);
+    printf("%" G_GUINT64_FORMAT " rows", totals->rows);
+    if (grouped)
+        printf(" in %" G_GUINT64_FORMAT " groups", totals->messages);
+    printf(": %" G_GUINT64_FORMAT " good (%" G_GUINT64_FORMAT " recipients, %s)", totals->good,
+           totals->recipients, bytes);
     if (totals->bad > 0)
         printf(", %" G_GUINT64_FORMAT " bad", totals->bad);
     if (totals->duplicates > 0)
@@ -85,7 +89,7 @@ static void report_totals(const MmPreflightTotals *totals)
     putchar('\n');
 }
 
-static void report_json(Check *check, const MmPreflightTotals *totals)
+static void report_json(Check *check, const MmPreflightTotals *totals, bool grouped)
 {
     MbJson json;
 
@@ -94,6 +98,8 @@ static void report_json(Check *check, const MmPreflightTotals *totals)
     mb_json_begin_map(&json);
     mb_json_put_string(&json, "event", "summary");
     mb_json_put_unsigned(&json, "rows", totals->rows);
+    if (grouped)
+        mb_json_put_unsigned(&json, "groups", totals->messages);
     mb_json_put_unsigned(&json, "good", totals->good);
     mb_json_put_unsigned(&json, "bad", totals->bad);
     mb_json_put_unsigned(&json, "duplicates", totals->duplicates);
@@ -126,9 +132,9 @@ static int run(const MmCampaign *campaign, bool json)
     if (unaligned != NULL)
         mb_log_warning("%s", unaligned);
     if (json) {
-        report_json(&check, &totals);
+        report_json(&check, &totals, mm_campaign_is_grouped(campaign));
     } else {
-        report_totals(&totals);
+        report_totals(&totals, mm_campaign_is_grouped(campaign));
         mm_oddities_print(oddities);
         mm_advice_print(&check.advice);
     }

@@ -71,13 +71,14 @@ static bool examine(const MmCampaign *campaign, Intake *intake, GError **error)
         return false;
     }
     if (intake->n_wrong > 0)
-        mb_log_warning("%" G_GUINT64_FORMAT " rows are left out, the first: %s", intake->n_wrong,
-                       intake->first_wrong);
+        mb_log_warning("%" G_GUINT64_FORMAT " %s are left out, the first: %s", intake->n_wrong,
+                       mm_campaign_units(campaign), intake->first_wrong);
     unaligned = mm_preflight_unaligned(campaign, &totals);
     if (unaligned != NULL)
         mb_log_warning("%s", unaligned);
     if (totals.suppressed > 0)
-        mb_log_note("%" G_GUINT64_FORMAT " rows are suppressed", totals.suppressed);
+        mb_log_note("%" G_GUINT64_FORMAT " %s are suppressed", totals.suppressed,
+                    mm_campaign_units(campaign));
     return true;
 }
 
@@ -103,7 +104,8 @@ static bool fill_ledger(const MmCampaign *campaign, MmLedger *ledger,
     MmLedgerChanges changes = {0};
     bool good;
 
-    if (!mm_ledger_begin_rows(ledger, mm_campaign_key(campaign), error))
+    if (!mm_ledger_begin_rows(ledger, mm_campaign_key(campaign), mm_campaign_is_grouped(campaign),
+                              error))
         return false;
     good = examine(campaign, &intake, error) && stands_still(campaign, verdict, error);
     if (!good)
@@ -111,13 +113,13 @@ static bool fill_ledger(const MmCampaign *campaign, MmLedger *ledger,
     else
         good = mm_ledger_end_rows(ledger, verdict, options->accept_changes, &changes, error);
     if (good && changes.known > 0)
-        mb_log_note("%" G_GUINT64_FORMAT " rows are known, %" G_GUINT64_FORMAT
+        mb_log_note("%" G_GUINT64_FORMAT " %s are known, %" G_GUINT64_FORMAT
                     " new, %" G_GUINT64_FORMAT " gone",
-                    changes.known, changes.added, changes.dropped);
+                    changes.known, mm_campaign_units(campaign), changes.added, changes.dropped);
     if (good && changes.changed > 0)
         mb_log_warning("%" G_GUINT64_FORMAT
-                       " rows that were handled already have changed or are gone: they stay done",
-                       changes.changed);
+                       " %s that were handled already have changed or are gone: they stay done",
+                       changes.changed, mm_campaign_units(campaign));
     g_free(intake.first_wrong);
     return good;
 }

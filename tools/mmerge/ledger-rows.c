@@ -55,7 +55,26 @@ static bool begin_comparison(MmLedger *ledger, const char *key_column, GError **
     return mm_ledger_note_handled(ledger, error);
 }
 
-bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, GError **error)
+/* Said only where it is so: a ledger without groups stays as ever. */
+static bool put_grouped(MmLedger *ledger, bool grouped, GError **error)
+{
+    g_autoptr(GBytes) before = mm_ledger_get_meta(ledger, "grouped");
+
+    return (!grouped && before == NULL) ||
+           mm_ledger_put_meta(ledger, "grouped", "1", grouped ? 1 : 0, error);
+}
+
+char *mm_ledger_group_column(MmLedger *ledger)
+{
+    g_autoptr(GBytes) grouped = mm_ledger_get_meta(ledger, "grouped");
+    g_autoptr(GBytes) key = mm_ledger_get_meta(ledger, "key");
+
+    if (grouped == NULL || g_bytes_get_size(grouped) == 0 || key == NULL)
+        return NULL;
+    return g_strndup(g_bytes_get_data(key, NULL), g_bytes_get_size(key));
+}
+
+bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, bool grouped, GError **error)
 {
     if (key_column == NULL)
         key_column = "";
@@ -67,7 +86,8 @@ bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, GError **err
     ledger->changed_rows = g_string_new(NULL);
     if (ask_number(ledger, "SELECT ifnull(max(id), 0) FROM row", &ledger->last_before, error) &&
         (ledger->last_before == 0 || begin_comparison(ledger, key_column, error)) &&
-        mm_ledger_put_meta(ledger, "key", key_column, strlen(key_column), error))
+        mm_ledger_put_meta(ledger, "key", key_column, strlen(key_column), error) &&
+        put_grouped(ledger, grouped, error))
         return true;
     mm_ledger_abandon_rows(ledger);
     return false;

@@ -122,6 +122,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmLedger, mm_ledger_free)
 const char *mm_ledger_campaign(const MmLedger *ledger);
 const char *mm_ledger_csv(const MmLedger *ledger);
 
+/* The column by which its rows are groups of the CSV's rows; NULL: they are not. The caller frees
+ * it. */
+char *mm_ledger_group_column(MmLedger *ledger);
+
 /* Whether the file system made us fall back to a rollback journal. */
 bool mm_ledger_is_slow(const MmLedger *ledger);
 
@@ -138,9 +142,10 @@ bool mm_ledger_is_checked(MmLedger *ledger, const uint8_t verdict[MB_SHA256_LENG
 
 /* Takes all rows of the CSV in, in its order, in one transaction: nothing is kept unless end_rows()
  * says so. Rows are matched by digest and ordinal, else by key when keys are of the same column as
- * before (`key_column`, NULL: no keys). Of a row that was tried, open entries follow today's
- * recipients and suppressions; a recipient that came to a row that is done is suppressed. */
-bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, GError **error);
+ * before (`key_column`, NULL: no keys; `grouped`: a row is all rows of the CSV with its key). Of a
+ * row that was tried, open entries follow today's recipients and suppressions; a recipient that
+ * came to a row that is done is suppressed. */
+bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, bool grouped, GError **error);
 bool mm_ledger_add_row(MmLedger *ledger, const MmLedgerRow *row, GError **error);
 
 /* Done rows that are gone or changed stop it with MB_ERROR_DATA (the message names the first few)

@@ -27,7 +27,7 @@ typedef struct {
 
 struct MmOddities {
     const MmCampaign *campaign;
-    Extreme largest, smallest, recipients, longest, widest, empty;
+    Extreme largest, smallest, recipients, rows, longest, widest, empty;
     Rows duplicates, suppressed, non_ascii, smtputf8;
     uint64_t suppressed_copies; /* recipients left out of messages that go to others */
     GHashTable *files;          /* "bytes name" → File */
@@ -85,26 +85,35 @@ static uint64_t count_characters(const char *text, size_t length)
     return n;
 }
 
-static void look_at_values(MmOddities *oddities, const MmRow *row)
+static void look_at_values(MmOddities *oddities, const MbTemplateValue *values, uint64_t number)
 {
     uint64_t empty = 0;
     size_t first_empty = 0;
     bool ascii = true;
 
     for (size_t i = 0; i < mm_campaign_n_columns(oddities->campaign); i++) {
-        const MbTemplateValue *value = &row->values[i];
+        const MbTemplateValue *value = &values[i];
 
         if (value->length == 0 && empty++ == 0)
             first_empty = i;
         ascii = ascii && mb_text_is_ascii(value->text, value->length);
         if (value->length > oddities->longest.value)
-            take_most(&oddities->longest, row->number, count_characters(value->text, value->length),
-                      i);
+            take_most(&oddities->longest, number, count_characters(value->text, value->length), i);
     }
     if (!ascii)
-        take_row(&oddities->non_ascii, row->number);
+        take_row(&oddities->non_ascii, number);
     if (empty > 0)
-        take_most(&oddities->empty, row->number, empty, first_empty);
+        take_most(&oddities->empty, number, empty, first_empty);
+}
+
+static void look_at_rows(MmOddities *oddities, const MmRow *row)
+{
+    if (row->rows == NULL)
+        look_at_values(oddities, row->values, row->number);
+    else
+        take_most(&oddities->rows, row->number, row->n_rows, 0);
+    for (size_t i = 0; row->rows != NULL && i < row->n_rows; i++)
+        look_at_values(oddities, row->rows[i], row->numbers[i]);
 }
 
 static void look_at_text(MmOddities *oddities, uint64_t number, const char *text, size_t length)
@@ -168,7 +177,7 @@ void mm_oddities_add(MmOddities *oddities, const MmVerdict *verdict)
         take_row(&oddities->suppressed, number);
     if (verdict->message == NULL || verdict->invalid != NULL || verdict->suppressed)
         return;
-    look_at_values(oddities, verdict->row);
+    look_at_rows(oddities, verdict->row);
     look_at_message(oddities, number, verdict->message);
 }
 
@@ -250,6 +259,9 @@ static void print_extremes(const MmOddities *oddities)
     if (oddities->recipients.value > 1)
         printf("most recipients: row %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT ")\n",
                oddities->recipients.row, oddities->recipients.value);
+    if (oddities->rows.value > 1)
+        printf("largest group: row %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT " rows)\n",
+               oddities->rows.row, oddities->rows.value);
     if (oddities->longest.row != 0) {
         g_autofree char *column = column_name(oddities, &oddities->longest);
         printf("longest value: row %" G_GUINT64_FORMAT ", %s (%" G_GUINT64_FORMAT " characters)\n",
@@ -309,6 +321,7 @@ void mm_oddities_put_json(const MmOddities *oddities, MbJson *json)
     put_extreme(oddities, json, "largest", &oddities->largest, false);
     put_extreme(oddities, json, "smallest", &oddities->smallest, false);
     put_extreme(oddities, json, "recipients", &oddities->recipients, false);
+    put_extreme(oddities, json, "group", &oddities->rows, false);
     put_extreme(oddities, json, "longest", &oddities->longest, true);
     put_extreme(oddities, json, "widest", &oddities->widest, false);
     put_extreme(oddities, json, "empty", &oddities->empty, true);

@@ -18,7 +18,8 @@ static bool find_duplicate(Preflight *preflight, MmVerdict *verdict, char **why,
     const MmRow *row = verdict->row;
     uint64_t before;
 
-    if (row->key != NULL) {
+    /* A group has its key to itself. */
+    if (row->key != NULL && !mm_campaign_is_grouped(preflight->campaign)) {
         if (!mm_seen_add(preflight->seen, "k", row->key, strlen(row->key), row->number, &before,
                          error))
             return false;
@@ -92,7 +93,8 @@ static bool judge(Preflight *preflight, const MmRehearsed *rehearsed, MmVerdict 
     size_t left;
 
     *verdict = (MmVerdict){.row = rehearsed->row};
-    totals->rows++;
+    totals->messages++;
+    totals->rows += rehearsed->row->n_records;
     if (rehearsed->problem != NULL) {
         *why = g_strdup(rehearsed->problem);
         totals->bad++;
@@ -155,7 +157,7 @@ static bool go_through(Preflight *preflight, const MmRenderOptions *options,
         if (!judge(preflight, rehearsed, &verdict, &why, error) ||
             (each != NULL && !each(&verdict, user, error)))
             return false;
-        show_progress(progress, rehearsal, preflight->totals->rows);
+        show_progress(progress, rehearsal, preflight->totals->messages);
     }
     if (next == MB_END)
         preflight->totals->blank_rows = mm_rehearsal_blank(rehearsal);

@@ -20,12 +20,14 @@ typedef struct {
 } MmVerdict;
 
 typedef struct {
-    uint64_t rows;
+    uint64_t rows;       /* of the list */
+    uint64_t messages;   /* that they make: as many, or with --group-by as there are groups; what
+                            follows counts these */
     uint64_t blank_rows; /* passed over, not in `rows` */
     uint64_t good;       /* to be sent: not invalid, not suppressed as a whole */
     uint64_t bad;        /* could not be rendered or addressed */
-    uint64_t duplicates; /* same To as a row before, whatever --duplicates says */
-    uint64_t suppressed; /* rows with no recipient left */
+    uint64_t duplicates; /* same To as one before, whatever --duplicates says */
+    uint64_t suppressed; /* with no recipient left */
     uint64_t recipients; /* of the good ones, those suppressed not counted */
     uint64_t bytes;      /* of the good ones; 0 when they were only judged */
     uint64_t unaligned;  /* of the good ones: signed, and not by a domain that From's belongs to */

@@ -108,6 +108,7 @@ static void rehearse(MmRehearsal *rehearsal, MmRenderer *renderer, MmRow *row, B
     MmRehearsed rehearsed = {.row = row};
     g_autoptr(GError) problem = NULL;
 
+    batch->octets += row->octets;
     if (mm_render(renderer, row, &rehearsal->options, &rehearsed.message, &problem)) {
         keep_message(batch, &rehearsed.message);
     } else {

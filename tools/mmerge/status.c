@@ -1,5 +1,6 @@
 #include "campaign.h"
 #include "commands.h"
+#include "groups.h"
 
 #include <mailbatch/base/json.h>
 #include <mailbatch/base/log.h>
@@ -113,9 +114,9 @@ static bool note_row(const MmLedgerEntry *entry, void *user)
     return true;
 }
 
-static bool take_wanted(Wanted *wanted, const MbCsvRow *row)
+static bool take_wanted(Wanted *wanted, const uint8_t *of)
 {
-    g_autoptr(GBytes) digest = g_bytes_new(row->digest, MB_SHA256_LENGTH);
+    g_autoptr(GBytes) digest = g_bytes_new(of, MB_SHA256_LENGTH);
     gsize count = GPOINTER_TO_SIZE(g_hash_table_lookup(wanted->counts, digest));
 
     if (count == 0)
@@ -160,33 +161,102 @@ static void print_header(const MbCsv *csv)
     printf("%s\r\n", line->str);
 }
 
-static void print_row(const MbCsv *csv, const MbCsvRow *row)
+static void append_row(GString *out, const MbCsv *csv, const MbCsvRow *row)
 {
-    g_autoptr(GString) line = g_string_new(NULL);
     char delimiter = mb_csv_delimiter(csv);
 
     for (size_t i = 0; i < row->n_values; i++) {
         if (i > 0)
-            g_string_append_c(line, delimiter);
-        append_value(line, row->values[i].text, row->values[i].length, delimiter);
+            g_string_append_c(out, delimiter);
+        append_value(out, row->values[i].text, row->values[i].length, delimiter);
     }
-    printf("%s\r\n", line->str);
+    g_string_append(out, "\r\n");
 }
 
-static bool print_rows(MbCsv *csv, Wanted *wanted, GError **error)
+/* Rows that are wanted, or not, together. */
+typedef struct {
+    const MbCsv *csv;
+    GString *lines;
+    GString *left_out; /* why each bad row is, a line each */
+} Together;
+
+static bool take_record(const MbCsvRow *row, void *user, GError **error)
+{
+    Together *together = user;
+
+    (void)error;
+    if (row->error != NULL)
+        g_string_append_printf(together->left_out, "%s\n", row->error->message);
+    else
+        append_row(together->lines, together->csv, row);
+    return true;
+}
+
+static void print_together(Together *together)
+{
+    g_auto(GStrv) left_out = g_strsplit(together->left_out->str, "\n", -1);
+
+    fputs(together->lines->str, stdout);
+    for (guint i = 0; left_out[i] != NULL; i++)
+        if (*left_out[i] != '\0')
+            mb_log_warning("left out: %s", left_out[i]);
+}
+
+static void begin_together(Together *together)
+{
+    g_string_truncate(together->lines, 0);
+    g_string_truncate(together->left_out, 0);
+}
+
+static bool print_rows(MbCsv *csv, Wanted *wanted, Together *together, GError **error)
 {
     MbCsvRow row;
     MbNext next;
 
     while ((next = mb_csv_next(csv, &row, error)) == MB_NEXT) {
-        if (!take_wanted(wanted, &row))
+        if (!take_wanted(wanted, row.digest))
             continue;
-        if (row.error != NULL)
-            mb_log_warning("left out: %s", row.error->message);
-        else
-            print_row(csv, &row);
+        begin_together(together);
+        take_record(&row, together, NULL);
+        print_together(together);
     }
     return next == MB_END;
+}
+
+/* A group is in the ledger what its rows are together. */
+static bool print_groups(MbCsv *csv, const char *column, Wanted *wanted, Together *together,
+                         GError **error)
+{
+    g_autoptr(MmGroups) groups = NULL;
+    MbNext next;
+
+    if (mb_csv_column(csv, column) < 0) {
+        g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA,
+                    "the CSV has no column \"%s\" any more, by which its rows were grouped",
+                    column);
+        return false;
+    }
+    groups = mm_groups_new(csv, mb_csv_column(csv, column), error);
+    if (groups == NULL)
+        return false;
+    begin_together(together);
+    while ((next = mm_groups_next(groups, take_record, together, error)) == MB_NEXT) {
+        if (take_wanted(wanted, mm_groups_digest(groups)))
+            print_together(together);
+        begin_together(together);
+    }
+    return next == MB_END;
+}
+
+static bool print_wanted(MmLedger *ledger, MbCsv *csv, Wanted *wanted, GError **error)
+{
+    g_autoptr(GString) lines = g_string_new(NULL), left_out = g_string_new(NULL);
+    Together together = {.csv = csv, .lines = lines, .left_out = left_out};
+    g_autofree char *column = mm_ledger_group_column(ledger);
+
+    print_header(csv);
+    return column != NULL ? print_groups(csv, column, wanted, &together, error)
+                          : print_rows(csv, wanted, &together, error);
 }
 
 static bool print_csv(MmLedger *ledger, const MmState *state, const StatusOptions *options,
@@ -203,8 +273,7 @@ static bool print_csv(MmLedger *ledger, const MmState *state, const StatusOption
     csv = mb_csv_open(mm_ledger_csv(ledger), &csv_options, error);
     if (csv == NULL || !mm_ledger_each(ledger, state, note_row, &wanted, error))
         return false;
-    print_header(csv);
-    if (!print_rows(csv, &wanted, error))
+    if (!print_wanted(ledger, csv, &wanted, error))
         return false;
     if (wanted.left == 0)
         return true;
