@@ -541,6 +541,19 @@ bounded check "$size"
 expect_exit 0 send
 expect_equal "last line" "100000 of 100000:" "$(grep -o '^100000 of 100000:' sink/store/new/1.eml)"
 
+case_begin "many groups that are large: few of them are in memory at a time"
+fresh
+sed -i '/^Subject/s/:.*/: s/' letter
+awk 'BEGIN {
+    wide = "x"; while (length(wide) < 32000) wide = wide wide
+    print "name,email,item"
+    for (i = 0; i < 2400; i++) printf "N%d,p%d@example.net,%s\n", i % 96, i % 96, wide
+}' >people.csv
+peak size 0 "$MB_BIN/mmerge" send --quiet --server "smtp://127.0.0.1:$SINK_SMTP" --tls off --group-by email \
+    letter people.csv
+expect_line "96 sent" "$T/out"
+bounded send "$size"
+
 case_begin "one that is larger than can be kept is a bad group, in bounded memory"
 awk 'BEGIN {
     wide = "x"; while (length(wide) < 10000) wide = wide wide

@@ -16,6 +16,7 @@
 #define AHEAD     256 /* jobs out at once, a connection */
 #define NEWS_MAX  4096
 #define GATHER_MS 2
+#define HELD_MOST (16 * 1024 * 1024) /* octets of rows that are out: then no more are read */
 
 typedef struct {
     const MmRun *run;
@@ -27,6 +28,8 @@ typedef struct {
 
     guint ahead;           /* most jobs out at once */
     guint out;             /* jobs that have not come back */
+    size_t held;           /* octets of their rows */
+    GQueue claimed;        /* MmClaim: not read yet */
     uint64_t after;        /* rows up to this one were claimed in this round */
     bool round_over;       /* nothing to claim until something is due or released */
     int64_t due, due_told; /* when the earliest deferred one is, and was said; 0: none */
@@ -80,6 +83,7 @@ static bool add_job(Dispatch *dispatch, MmClaim *claim, GError **error)
     job = mm_job_new(claim);
     job->owned = row;
     job->destroy = (GDestroyNotify)mm_row_free;
+    dispatch->held += row->octets;
     mb_queue_push(dispatch->exchange.jobs, job);
     dispatch->out++;
     return true;
@@ -128,13 +132,27 @@ static GPtrArray *next_claims(Dispatch *dispatch, guint n, GError **error)
     return claims;
 }
 
+static bool read_claimed(Dispatch *dispatch, GError **error)
+{
+    bool good = true, any = false;
+
+    while (good && dispatch->held < HELD_MOST && !g_queue_is_empty(&dispatch->claimed)) {
+        good = add_job(dispatch, g_queue_pop_head(&dispatch->claimed), error);
+        any |= good;
+    }
+    for (guint i = 0; any && i < dispatch->workers->len; i++)
+        mm_worker_wake(dispatch->workers->pdata[i]);
+    return good;
+}
+
 static bool refill(Dispatch *dispatch, GError **error)
 {
-    while (!dispatch->round_over && dispatch->left > 0 &&
+    if (!read_claimed(dispatch, error))
+        return false;
+    while (!dispatch->round_over && dispatch->left > 0 && g_queue_is_empty(&dispatch->claimed) &&
            dispatch->out + BATCH <= dispatch->ahead) {
         g_autoptr(GPtrArray) claims =
             next_claims(dispatch, (guint)MIN(BATCH, dispatch->left), error);
-        bool good = true;
 
         if (claims == NULL)
             return false;
@@ -143,15 +161,10 @@ static bool refill(Dispatch *dispatch, GError **error)
             MmClaim *claim = claims->pdata[i];
             dispatch->after = claim->number;
             dispatch->left--;
-            if (good)
-                good = add_job(dispatch, claim, error);
-            else
-                mm_claim_free(claim);
+            g_queue_push_tail(&dispatch->claimed, claim);
         }
-        if (!good)
+        if (!read_claimed(dispatch, error))
             return false;
-        for (guint i = 0; i < dispatch->workers->len && claims->len > 0; i++)
-            mm_worker_wake(dispatch->workers->pdata[i]);
     }
     /* Asking costs a commit: only once nothing else is on its way. */
     if (dispatch->round_over && dispatch->out == 0 && dispatch->due == 0 &&
@@ -207,6 +220,8 @@ static void settle(Dispatch *dispatch, MmJob *job)
     GError *error = NULL;
 
     dispatch->out--;
+    if (job->owned != NULL)
+        dispatch->held -= ((const MmRow *)job->owned)->octets;
     mm_summary_add(dispatch->run->summary, job);
     if (dispatch->run->ledger != NULL && !mm_ledger_record(dispatch->run->ledger, job->outcomes,
                                                            job->claim->n_entries, now_s(), &error))
@@ -278,8 +293,13 @@ static void heed_signals(Dispatch *dispatch)
 /* What no sender has taken yet goes back unsent. */
 static void withdraw_jobs(Dispatch *dispatch)
 {
+    MmClaim *claim;
     MmJob *job;
 
+    while ((claim = g_queue_pop_head(&dispatch->claimed)) != NULL) {
+        dispatch->out++;
+        settle(dispatch, mm_job_new(claim));
+    }
     while ((job = mb_queue_try_pop(dispatch->exchange.jobs)) != NULL)
         settle(dispatch, job);
 }
@@ -302,8 +322,9 @@ static bool waits_for_due(Dispatch *dispatch)
 /* Whether nothing is left to be done in this run. */
 static bool is_over(Dispatch *dispatch)
 {
-    return dispatch->out == 0 && (dispatch->stopped != NULL || dispatch->left == 0 ||
-                                  (dispatch->round_over && !waits_for_due(dispatch)));
+    return dispatch->out == 0 && g_queue_is_empty(&dispatch->claimed) &&
+           (dispatch->stopped != NULL || dispatch->left == 0 ||
+            (dispatch->round_over && !waits_for_due(dispatch)));
 }
 
 static void finish_workers(Dispatch *dispatch)
