@@ -168,9 +168,15 @@ expect_exit 0 check
 expect_line "5 rows in 3 groups: 3 good (3 recipients, " "$T/out"
 expect_line "largest group: row 2 (2 rows)" "$T/out"
 expect_line "most empty values: row 6 (item)" "$T/out"
+expect_no_line "of its first row only" "$T/out"
 expect_exit 0 check --json
 expect_line '{"event":"row","row":2,"verdict":"good","rows":2,"recipients":1,' "$T/out"
 expect_line '"rows":5,"groups":3,"good":3,' "$T/out"
+echo '{{ item }}' >>letter
+expect_exit 0 check
+expect_line "of its first row only, though others differ, outside a loop: row 2, item (2 groups)" "$T/out"
+expect_exit 0 check --json
+expect_line '{"what":"passed_over","row":2,"value":2,"column":"item"}' "$T/out"
 
 # --- mistakes ------------------------------------------------------------------------------------
 
@@ -330,6 +336,7 @@ for how in '' '--key email --bad-rows skip' '--key name --bad-rows skip' '--key 
     # shellcheck disable=SC2086 # several words
     expect_exit 65 send_only --duplicates skip $how
     expect_line "1 rows that were handled already have changed or are gone from the CSV" "$T/err"
+    expect_line "; before, they were taken with --group-by email: put them back" "$T/err"
     all_once ann
 done
 expect_exit 10 send_only --duplicates skip --accept-changes
@@ -343,6 +350,7 @@ sed -i '/^Subject/s/:.*/: s/; s/^{{ rows.*/x/' letter
 expect_exit 0 send_only --duplicates send --limit 1
 all_once ann
 expect_exit 65 send
+expect_line "; before, they were taken without --group-by: put them back" "$T/err"
 all_once ann
 expect_exit 0 send --accept-changes
 expect_exit 0 send
@@ -411,6 +419,8 @@ expect_equal sent "ann bob eva" "$(in_state sent)"
 case_begin "status --csv gives all rows of the groups in a state, as long as they stand there"
 fresh --fault <(echo 'smtp rcpt 1 550 no')
 expect_exit 10 send
+expect_exit 0 "$MB_BIN/mmerge" status people.csv.mmerge.db
+expect_line "campaign letter-people: 3 groups" "$T/out"
 expect_exit 0 "$MB_BIN/mmerge" status --csv --state refused people.csv.mmerge.db
 expect_equal rows "name,email,item Ann,ann@example.net,fig Ann,ann@example.net,pear" "$(tr -d '\r' <"$T/out" | xargs)"
 list Eva,eva,fig Ann,ann,fig Bob,bob,nut Eva,eva,fig Ann,ann,pear

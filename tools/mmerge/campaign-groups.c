@@ -126,17 +126,46 @@ static bool is_addressing(const Field *field)
     return field->kind == FIELD_TO || field->kind == FIELD_CC || field->kind == FIELD_BCC;
 }
 
-void campaign_note_addressing(MmCampaign *campaign)
+static bool body_takes(const Body *body, size_t name)
 {
-    for (size_t name = 0; campaign->grouped && name + 1 < campaign->names->len; name++)
-        for (guint i = 0; i < campaign->fields->len; i++) {
-            const Field *field = g_ptr_array_index(campaign->fields, i);
+    return body->source != NULL && mb_template_uses_own(body->source, name);
+}
 
-            if (is_addressing(field) && mb_template_uses_own(field->value, name)) {
-                g_array_append_val(campaign->told_by, name);
-                break;
-            }
-        }
+static void note_name(MmCampaign *campaign, size_t name)
+{
+    bool addressing = false;
+
+    campaign->taken[name] = body_takes(&campaign->plain, name) ||
+                            body_takes(&campaign->html, name) ||
+                            body_takes(&campaign->calendar, name);
+    for (guint i = 0; i < campaign->fields->len; i++) {
+        const Field *field = g_ptr_array_index(campaign->fields, i);
+        bool taken = mb_template_uses_own(field->value, name);
+
+        campaign->taken[name] |= taken;
+        addressing |= taken && is_addressing(field);
+    }
+    if (addressing)
+        g_array_append_val(campaign->told_by, name);
+}
+
+void campaign_note_names(MmCampaign *campaign)
+{
+    if (!campaign->grouped)
+        return;
+    campaign->taken = g_new0(bool, campaign->names->len);
+    for (size_t name = 0; name + 1 < campaign->names->len; name++)
+        note_name(campaign, name);
+}
+
+bool mm_campaign_takes_first(const MmCampaign *campaign, size_t column)
+{
+    return campaign->taken != NULL && campaign->taken[column];
+}
+
+static bool same_value(const MbTemplateValue *one, const MbTemplateValue *other)
+{
+    return one->length == other->length && memcmp(one->text, other->text, one->length) == 0;
 }
 
 /* Rows that read the same where it counts are for the same recipients: no field is rendered. */
@@ -144,9 +173,8 @@ static bool reads_like_first(const MmCampaign *campaign, const MmRow *row, size_
 {
     for (guint k = 0; k < campaign->told_by->len; k++) {
         size_t name = g_array_index(campaign->told_by, size_t, k);
-        const MbTemplateValue *one = &row->values[name], *other = &row->rows[i][name];
 
-        if (one->length != other->length || memcmp(one->text, other->text, one->length) != 0)
+        if (!same_value(&row->values[name], &row->rows[i][name]))
             return false;
     }
     return true;

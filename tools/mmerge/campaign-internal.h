@@ -80,6 +80,7 @@ struct MmCampaign {
     int key_column;       /* --key's or --group-by's; -1: none */
     bool grouped;         /* --group-by */
     GArray *told_by;      /* size_t: the names that say of a row itself whom it goes to */
+    bool *taken;          /* per name, of a group's first row; NULL without --group-by */
     bool *constant;       /* per name */
     MbTemplateValue *set; /* per name: --set's value, or a NULL text */
     GPtrArray *set_texts;
@@ -158,8 +159,8 @@ MbNext campaign_next_group(const MmCampaign *campaign, MmGroups *groups, MmRow *
 /* Frees what the group has beside its block. */
 void campaign_clear_group(MmRow *row);
 
-/* Once the fields are compiled: notes what says of a row whom it goes to. */
-void campaign_note_addressing(MmCampaign *campaign);
+/* Once all is compiled: notes what is taken of a group's first row, and says whom it goes to. */
+void campaign_note_names(MmCampaign *campaign);
 
 /* --- campaign-letter.c -------------------------------------------------------------------- */
 

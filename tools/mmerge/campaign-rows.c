@@ -274,6 +274,10 @@ uint64_t mm_rows_blank(const MmRows *rows)
 
 void mm_rows_progress(const MmRows *rows, uint64_t *done, uint64_t *total)
 {
+    if (rows->groups != NULL) {
+        mm_groups_progress(rows->groups, done, total);
+        return;
+    }
     *done = mb_csv_offset(rows->csv);
     *total = mb_csv_size(rows->csv);
 }

@@ -281,7 +281,7 @@ MmCampaign *mm_campaign_open(const char *template_path, const char *csv_path,
         !read_suppressed(campaign, options, error) || !read_attached(campaign, options, error) ||
         !campaign_compile(campaign, options, error))
         return NULL;
-    campaign_note_addressing(campaign);
+    campaign_note_names(campaign);
     mb_digest_finish(campaign->inputs, campaign->verdict);
     return g_steal_pointer(&campaign);
 }
@@ -304,6 +304,7 @@ void mm_campaign_free(MmCampaign *campaign)
     mb_dkim_signer_free(campaign->signer);
     g_clear_pointer(&campaign->token_key, g_bytes_unref);
     g_free(campaign->constant);
+    g_free(campaign->taken);
     g_free(campaign->set);
     g_free(campaign->encoding);
     g_free(campaign->folder);

@@ -102,6 +102,9 @@ char *mm_campaign_signing_domains(const MmCampaign *campaign);
 size_t mm_campaign_n_columns(const MmCampaign *campaign);
 const char *mm_campaign_column(const MmCampaign *campaign, size_t index);
 
+/* With --group-by: whether the template takes the column of a group's first row, outside a loop. */
+bool mm_campaign_takes_first(const MmCampaign *campaign, size_t column);
+
 /* `news-people`: stem of the template and stem of the CSV, what --campaign defaults to. The caller
  * frees it. */
 char *mm_campaign_default_name(const MmCampaign *campaign);
@@ -150,7 +153,7 @@ MbNext mm_rows_find(MmRows *rows, uint64_t number, MmRow **row, GError **error);
 /* Blank rows passed over so far. */
 uint64_t mm_rows_blank(const MmRows *rows);
 
-/* Bytes read and in all, for progress. */
+/* For progress: how much was read, and is there in all. Bytes; groups with --group-by. */
 void mm_rows_progress(const MmRows *rows, uint64_t *done, uint64_t *total);
 
 /* --- messages ----------------------------------------------------------------------------- */

@@ -116,7 +116,7 @@ static void report_json(Check *check, const MmPreflightTotals *totals, bool grou
 
 static int run(const MmCampaign *campaign, bool json)
 {
-    g_autoptr(MbProgress) progress = mb_progress_new("rows", 0);
+    g_autoptr(MbProgress) progress = mb_progress_new(mm_campaign_units(campaign), 0);
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) line = g_string_new(NULL);
     g_autoptr(MmOddities) oddities = mm_oddities_new(campaign);

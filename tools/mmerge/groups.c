@@ -12,6 +12,7 @@ struct MmGroups {
     int column;
     MmSeen *seen; /* value → the first row of its group */
     MmStrays *strays;
+    uint64_t n_groups, n_given;
     bool has_ahead;
     MbCsvRow ahead;
     /* The group handed over last; while the list is looked through, the run of rows. */
@@ -80,6 +81,7 @@ static bool look_through(MmGroups *groups, GError **error)
 
         if (!same)
             set_value(groups, value);
+        groups->n_groups += value == NULL;
         if (value == NULL)
             continue;
         if (!same) {
@@ -87,6 +89,7 @@ static bool look_through(MmGroups *groups, GError **error)
                              error))
                 return false;
             apart = first != 0;
+            groups->n_groups += !apart;
         }
         if (apart && !mm_strays_add(groups->strays, &record, first, error))
             return false;
@@ -180,7 +183,14 @@ MbNext mm_groups_next(MmGroups *groups, MmTakeRecord take, void *user, GError **
         return MB_FAILED;
     if (groups->n > 1)
         mb_digest_finish(groups->digests, groups->digest);
+    groups->n_given++;
     return MB_NEXT;
+}
+
+void mm_groups_progress(const MmGroups *groups, uint64_t *done, uint64_t *total)
+{
+    *done = groups->n_given;
+    *total = groups->n_groups;
 }
 
 const char *mm_groups_value(const MmGroups *groups)

@@ -37,6 +37,9 @@ void mm_groups_stand_at(MmGroups *groups, const MbCsvRow *record);
 /* The number of the first row of the record's group: its own when it is that. */
 bool mm_groups_first(MmGroups *groups, const MbCsvRow *record, uint64_t *first, GError **error);
 
+/* Groups handed over since they were looked through, and in all. */
+void mm_groups_progress(const MmGroups *groups, uint64_t *done, uint64_t *total);
+
 /* What the group that was handed over last is known by: the digest of its row when there is one
  * only, else that of its rows' digests. */
 const uint8_t *mm_groups_digest(const MmGroups *groups);

@@ -60,7 +60,8 @@ static void say_stop(const Intake *intake, GError **error)
 static bool examine(const MmCampaign *campaign, Intake *intake, GError **error)
 {
     static const MmRenderOptions judge = {.judge = true};
-    g_autoptr(MbProgress) progress = mb_progress_new("rows checked", 0);
+    g_autoptr(MbProgress) progress =
+        mb_progress_new(mm_campaign_is_grouped(campaign) ? "groups checked" : "rows checked", 0);
     g_autofree char *unaligned = NULL;
     MmPreflightTotals totals = {0};
 

@@ -28,6 +28,7 @@ struct MmLedger {
     struct MmSeen *handled; /* ledger-again.c: To of the rows that are done → id */
     MmLedgerChanges changes;
     GString *changed_rows; /* the first few, for the message */
+    char *grouped_before;  /* "with --group-by order": where that is another today, or NULL */
     /* ledger-report.c */
     GHashTable *doubtful; /* name → GArray of EntryId; built by the first resolve */
     bool resolving;       /* a transaction is open */

@@ -74,6 +74,18 @@ char *mm_ledger_group_column(MmLedger *ledger)
     return g_strndup(g_bytes_get_data(key, NULL), g_bytes_get_size(key));
 }
 
+/* Who forgets the option, or says it too late, sees rows that have changed and no reason. */
+static char *describe_grouping(MmLedger *ledger, const char *key_column, bool grouped)
+{
+    g_autofree char *before = mm_ledger_group_column(ledger);
+    g_autofree char *shown = before != NULL ? mb_text_printable(before, strlen(before)) : NULL;
+
+    if (g_strcmp0(before, grouped ? key_column : NULL) == 0)
+        return NULL;
+    return before != NULL ? g_strconcat("with --group-by ", shown, NULL)
+                          : g_strdup("without --group-by");
+}
+
 bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, bool grouped, GError **error)
 {
     if (key_column == NULL)
@@ -84,6 +96,7 @@ bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, bool grouped
     ledger->may_repeat = false;
     ledger->changes = (MmLedgerChanges){0};
     ledger->changed_rows = g_string_new(NULL);
+    ledger->grouped_before = describe_grouping(ledger, key_column, grouped);
     if (ask_number(ledger, "SELECT ifnull(max(id), 0) FROM row", &ledger->last_before, error) &&
         (ledger->last_before == 0 || begin_comparison(ledger, key_column, error)) &&
         mm_ledger_put_meta(ledger, "key", key_column, strlen(key_column), error) &&
@@ -96,6 +109,7 @@ bool mm_ledger_begin_rows(MmLedger *ledger, const char *key_column, bool grouped
 static void end_comparison(MmLedger *ledger)
 {
     g_clear_pointer(&ledger->handled, mm_seen_free);
+    g_clear_pointer(&ledger->grouped_before, g_free);
     g_string_free(g_steal_pointer(&ledger->changed_rows), TRUE);
     ledger->taking_rows = false;
 }
@@ -291,12 +305,14 @@ static void set_changed_error(MmLedger *ledger, GError **error)
     g_set_error(
         error, MM_LEDGER_ERROR, MB_ERROR_DATA,
         "%s: %" G_GUINT64_FORMAT " rows that were handled already have changed or are gone "
-        "from the CSV%s%s%s: put them back, or go on with --accept-changes (they stay done)",
+        "from the CSV%s%s%s%s%s: put them back, or go on with --accept-changes (they stay done)",
         mb_store_path(ledger->store), ledger->changes.changed, names->len > 0 ? " (" : "",
         names->str,
         names->len == 0                       ? ""
         : ledger->changes.changed > NAMED_MAX ? ", …)"
-                                              : ")");
+                                              : ")",
+        ledger->grouped_before != NULL ? "; before, they were taken " : "",
+        ledger->grouped_before != NULL ? ledger->grouped_before : "");
 }
 
 /* What is still open of rows that are gone is listed as suppressed; what was never tried is

@@ -27,7 +27,7 @@ typedef struct {
 
 struct MmOddities {
     const MmCampaign *campaign;
-    Extreme largest, smallest, recipients, rows, longest, widest, empty;
+    Extreme largest, smallest, recipients, rows, passed_over, longest, widest, empty;
     Rows duplicates, suppressed, non_ascii, smtputf8;
     uint64_t suppressed_copies; /* recipients left out of messages that go to others */
     GHashTable *files;          /* "bytes name" → File */
@@ -106,13 +106,39 @@ static void look_at_values(MmOddities *oddities, const MbTemplateValue *values, 
         take_most(&oddities->empty, number, empty, first_empty);
 }
 
+static bool differs(const MmRow *row, size_t column)
+{
+    const MbTemplateValue *first = &row->values[column];
+
+    for (size_t i = 1; i < row->n_rows; i++) {
+        const MbTemplateValue *other = &row->rows[i][column];
+
+        if (first->length != other->length || memcmp(first->text, other->text, first->length) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A name of the first row where a loop would name all of them: `value` counts such groups. */
+static void look_for_passed_over(MmOddities *oddities, const MmRow *row)
+{
+    for (size_t i = 0; i < mm_campaign_n_columns(oddities->campaign); i++)
+        if (mm_campaign_takes_first(oddities->campaign, i) && differs(row, i)) {
+            if (oddities->passed_over.value++ == 0)
+                oddities->passed_over = (Extreme){row->number, 1, i};
+            return;
+        }
+}
+
 static void look_at_rows(MmOddities *oddities, const MmRow *row)
 {
-    if (row->rows == NULL)
+    if (row->rows == NULL) {
         look_at_values(oddities, row->values, row->number);
-    else
-        take_most(&oddities->rows, row->number, row->n_rows, 0);
-    for (size_t i = 0; row->rows != NULL && i < row->n_rows; i++)
+        return;
+    }
+    take_most(&oddities->rows, row->number, row->n_rows, 0);
+    look_for_passed_over(oddities, row);
+    for (size_t i = 0; i < row->n_rows; i++)
         look_at_values(oddities, row->rows[i], row->numbers[i]);
 }
 
@@ -262,6 +288,13 @@ static void print_extremes(const MmOddities *oddities)
     if (oddities->rows.value > 1)
         printf("largest group: row %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT " rows)\n",
                oddities->rows.row, oddities->rows.value);
+    if (oddities->passed_over.row != 0) {
+        g_autofree char *column = column_name(oddities, &oddities->passed_over);
+        printf("of its first row only, though others differ, outside a loop: row %" G_GUINT64_FORMAT
+               ", %s (%" G_GUINT64_FORMAT " group%s)\n",
+               oddities->passed_over.row, column, oddities->passed_over.value,
+               oddities->passed_over.value == 1 ? "" : "s");
+    }
     if (oddities->longest.row != 0) {
         g_autofree char *column = column_name(oddities, &oddities->longest);
         printf("longest value: row %" G_GUINT64_FORMAT ", %s (%" G_GUINT64_FORMAT " characters)\n",
@@ -322,6 +355,7 @@ void mm_oddities_put_json(const MmOddities *oddities, MbJson *json)
     put_extreme(oddities, json, "smallest", &oddities->smallest, false);
     put_extreme(oddities, json, "recipients", &oddities->recipients, false);
     put_extreme(oddities, json, "group", &oddities->rows, false);
+    put_extreme(oddities, json, "passed_over", &oddities->passed_over, true);
     put_extreme(oddities, json, "longest", &oddities->longest, true);
     put_extreme(oddities, json, "widest", &oddities->widest, false);
     put_extreme(oddities, json, "empty", &oddities->empty, true);

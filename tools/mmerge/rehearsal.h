@@ -29,7 +29,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmRehearsal, mm_rehearsal_free)
 /* The next one, borrowed until the call after it. MB_FAILED: the CSV cannot be read on. */
 MbNext mm_rehearsal_next(MmRehearsal *rehearsal, const MmRehearsed **next, GError **error);
 
-/* Where in the CSV about the present one stands: bytes read and in all. */
+/* Where in the CSV about the present one stands: as mm_rows_progress(). */
 void mm_rehearsal_progress(const MmRehearsal *rehearsal, uint64_t *done, uint64_t *total);
 
 /* Blank rows passed over, once MB_END was returned. */

@@ -51,13 +51,15 @@ static bool print_entry(const MmLedgerEntry *entry, void *user)
 static bool print_text(MmLedger *ledger, const MmState *state, GError **error)
 {
     g_autoptr(GString) line = g_string_new(NULL);
+    g_autofree char *column = mm_ledger_group_column(ledger);
     MmLedgerCounts counts;
 
     if (!mm_ledger_count(ledger, &counts, error))
         return false;
     mb_text_append_printable(line, mm_ledger_campaign(ledger), strlen(mm_ledger_campaign(ledger)),
                              0);
-    printf("campaign %s: %" G_GUINT64_FORMAT " rows\n", line->str, counts.rows);
+    printf("campaign %s: %" G_GUINT64_FORMAT " %s\n", line->str, counts.rows,
+           column != NULL ? "groups" : "rows");
     for (int i = 0; i < MM_STATES; i++)
         if (counts.entries[i] > 0)
             printf("%10" G_GUINT64_FORMAT "  %s\n", counts.entries[i], mm_state_name((MmState)i));
