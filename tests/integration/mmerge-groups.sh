@@ -305,6 +305,24 @@ changed "a row of it is edited" Ann,ann,fig Bob,bob,nut Ann,ann,PEAR Eva,eva,fig
 changed "its rows change places" Ann,ann,pear Bob,bob,nut Ann,ann,fig Eva,eva,fig
 named="(ann@example.net)" changed "it is gone" Bob,bob,nut Eva,eva,fig
 
+case_begin "a group that was sent becomes bad: that is a change, too, and it stays done"
+fresh
+expect_exit 0 send --limit 1
+for row in 'Ann,ann@example.net' 'Ann,ann@example.net,a,b'; do
+    list Ann,ann,fig Bob,bob,nut Ann,ann,pear Eva,eva,fig
+    echo "$row" >>people.csv
+    expect_exit 65 send --bad-rows skip
+    expect_line "have changed or are gone from the CSV (row 2): put them back" "$T/err"
+    all_once ann
+done
+expect_exit 0 send --bad-rows skip --accept-changes
+all_once
+expect_equal sent "ann bob eva" "$(in_state sent)"
+list Ann,ann,fig Bob,bob,nut Ann,ann,pear Eva,eva,fig
+expect_exit 65 send
+expect_exit 0 send --accept-changes
+all_once
+
 case_begin "a group that was not sent takes what comes, and others may stand anywhere"
 fresh
 expect_exit 0 send --limit 1

@@ -80,11 +80,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MmCampaign, mm_campaign_free)
 
 const char *mm_campaign_template_path(const MmCampaign *campaign);
 const char *mm_campaign_csv_path(const MmCampaign *campaign);
-const char *
-mm_campaign_key(const MmCampaign *campaign); /* --key's or --group-by's column, or NULL */
-bool mm_campaign_is_grouped(const MmCampaign *campaign); /* --group-by */
-const char *
-mm_campaign_units(const MmCampaign *campaign); /* what a message is of: "rows" or "groups" */
+const char *mm_campaign_key(const MmCampaign *campaign);   /* the column, or NULL */
+bool mm_campaign_is_grouped(const MmCampaign *campaign);   /* --group-by */
+const char *mm_campaign_units(const MmCampaign *campaign); /* "rows", or "groups" */
 MmPolicy mm_campaign_duplicates(const MmCampaign *campaign);
 MmPolicy mm_campaign_bad_rows(const MmCampaign *campaign);
 
@@ -117,7 +115,8 @@ bool mm_campaign_verdict(const MmCampaign *campaign, uint8_t verdict[MB_SHA256_L
 /* --- rows --------------------------------------------------------------------------------- */
 
 /* What becomes one message: a row of the list or, with --group-by, all rows with one value in its
- * column. Of a group everything but `digest`, `invalid` and the last three is its first row's. */
+ * column. `number`, `values` and, where nothing else is said, all else of a group are its first
+ * row's. */
 typedef struct {
     uint64_t number;                  /* as a spreadsheet numbers it */
     const char *key;                  /* --key's or --group-by's value; NULL without */
