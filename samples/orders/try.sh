@@ -4,16 +4,11 @@
 #
 #   samples/orders/try.sh [FOLDER]      FOLDER takes the results (build/orders)
 #
-# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN.
+# The tools are those of build/release/bin (samples/quickstart.sh builds them), or of MB_BIN; beside
+# an installed mailbatch they are the installed ones, and FOLDER is mailbatch-orders.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-
-out=${1:-build/orders}
-bin=${MB_BIN:-build/release/bin}
-sample=samples/orders
-
 # shellcheck source=samples/local-server.sh
-. samples/local-server.sh
+. "$(dirname "$0")/../local-server.sh" orders "$@"
 
 # The rows of an order stand where they were typed in; its number keeps them together.
 campaign=(--group-by order "$sample/template.txt" "$sample/orders.csv")
