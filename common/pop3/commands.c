@@ -59,12 +59,13 @@ static void send_ask(MbPop3Session *session, const MbPop3Ask *ask)
     mb_pop3_put_line(session, line, NULL);
 }
 
-/* Fills the window up in groups, so that commands leave a packet for many and not one each. */
+/* Fills the window up in groups, so that commands leave in a packet for many and not one each; well
+ * before it is empty, since of what the server has sent much is still on its way. */
 void mb_pop3_send_asks(MbPop3Session *session)
 {
     guint window = mb_pop3_session_window(session);
 
-    if (session->sent > window / 2)
+    if (session->sent > window - window / 4)
         return;
     while (session->sent < window && session->sent < queued(session)) {
         send_ask(session,
