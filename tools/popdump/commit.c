@@ -3,6 +3,7 @@
 
 #include <mailbatch/base/queue.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #define BUSY_WAIT_MS 50 /* how late a commit that is done may be noticed */
@@ -50,9 +51,13 @@ static bool make_durable(PdCatalog *catalog, const Batch *batch, GError **error)
 
 static void *work(void *user)
 {
+    const struct sched_param parameters = {0};
     PdCommitter *committer = user;
     Batch *batch;
 
+    /* Woken, it interrupts nobody: neither the reader nor a server beside us. */
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        sched_setscheduler(0, SCHED_BATCH, &parameters);
     while ((batch = mb_queue_pop(committer->given)) != NULL) {
         make_durable(committer->catalog, batch, &batch->error);
         mb_queue_push(committer->done, batch);
