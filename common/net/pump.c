@@ -144,6 +144,12 @@ static Wrote write_some(MbPump *pump, GError **error)
     return sum;
 }
 
+void mb_pump_flush(MbPump *pump)
+{
+    if (!pump->over)
+        write_some(pump, NULL);
+}
+
 static MbIo read_some(MbPump *pump, GError **error)
 {
     size_t got = 0;

@@ -471,6 +471,36 @@ START_TEST(a_session_that_wants_no_input_gets_none)
 }
 END_TEST
 
+START_TEST(a_flush_writes_what_fits_and_reads_nothing)
+{
+    Fixture fixture;
+    g_autoptr(GError) error = NULL;
+    char got[100];
+
+    set_up(&fixture, NULL);
+    fixture.counter.to_write = sizeof(got);
+    ck_assert_int_eq(send(fixture.peer, "answer", 6, MSG_NOSIGNAL), 6);
+    mb_pump_flush(fixture.pump);
+    ck_assert_uint_eq(fixture.counter.written, sizeof(got));
+    ck_assert_uint_eq(fixture.counter.got, 0);
+    ck_assert_int_eq(recv(fixture.peer, got, sizeof(got), MSG_DONTWAIT), sizeof(got));
+    ck_assert_int_eq(mb_pump_step(fixture.pump, 0, -1, &error), MB_NEXT);
+    ck_assert_uint_eq(fixture.counter.got, 6);
+    /* The peer takes no more: that is no reason to wait here. */
+    fixture.counter.to_write += FLOOD;
+    mb_pump_flush(fixture.pump);
+    ck_assert_uint_lt(fixture.counter.written, fixture.counter.to_write);
+    close(fixture.peer);
+    fixture.peer = -1;
+    mb_pump_flush(fixture.pump);
+    ck_assert(!fixture.counter.ended);
+    while (mb_pump_step(fixture.pump, 0, -1, &error) == MB_NEXT)
+        ;
+    ck_assert(fixture.counter.ended);
+    tear_down(&fixture);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net-pump");
@@ -493,6 +523,7 @@ int main(void)
     tcase_add_test(tcase, no_write_takes_more_than_was_told);
     tcase_add_test(tcase, a_wake_ends_the_wait);
     tcase_add_test(tcase, a_session_that_wants_no_input_gets_none);
+    tcase_add_test(tcase, a_flush_writes_what_fits_and_reads_nothing);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

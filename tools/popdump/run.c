@@ -261,6 +261,14 @@ static void warn_of_policies(PdRun *run)
                    mb_stream_name(run->stream));
 }
 
+/* Of an archive that holds nothing nothing is known or gone: the server may begin. */
+static void ask_early(PdRun *run)
+{
+    warn_of_policies(run);
+    ask_more(run);
+    mb_pump_flush(run->pump);
+}
+
 static bool fetch(PdRun *run, GError **error)
 {
     uint64_t unnamed = run->summary->without_uidl;
@@ -326,6 +334,8 @@ static bool work(PdRun *run, GError **error)
         return pd_heal(run, error) && (!removing || pd_remove_tell(run, error)) &&
                pd_run_quit(run, error);
     }
+    if (pd_archive_messages(run->archive) == 0)
+        ask_early(run);
     if (!begin_session(run, pd_plan_length(run->plan), pd_plan_listed_bytes(run->plan), error) ||
         !pd_archive_settle(run->archive, pd_plan_uidls(run->plan), NULL, error))
         return false;

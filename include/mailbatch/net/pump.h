@@ -59,6 +59,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbPump, mb_pump_free)
  * timed out (input_end(cut) was called too; time-outs are MB_ERROR_TEMPORARY). */
 MbNext mb_pump_step(MbPump *pump, int wait_ms, int wake, GError **error);
 
+/* Writes what the session has, as much of it as the kernel takes now, and reads nothing: before
+ * work that the peer need not wait for. A failure is the next step's. */
+void mb_pump_flush(MbPump *pump);
+
 /* Restarts the idle clock with another limit: the final reply to a message may take ten minutes
  * (RFC 5321, 4.5.3.2.6). */
 void mb_pump_set_idle(MbPump *pump, guint idle_ms);
