@@ -167,6 +167,9 @@ void mb_source_pop(MbSource *source)
         close(layer->descriptor);
     if (layer->spool >= 0)
         close(layer->spool);
+    if (layer->ahead.input.read != NULL)
+        mb_ahead_clear(&layer->ahead);
+    g_clear_error(&layer->problem);
     if (layer->has_container) {
         g_free(g_ptr_array_steal_index(source->containers, source->containers->len - 2));
     }

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define KEEP_BEHIND  3  /* bytes before a line that tell whether an empty line is there */
+#define KEEP_BEHIND  4  /* bytes before a line that tell whether empty lines are there */
+#define TAIL_MAX     2  /* octets of an empty line, which may be framing */
 #define LINES_TO_SEE 20 /* lines among which a header field must be */
 
 size_t mb_source_leading(const uint8_t *bytes, size_t length)
@@ -66,25 +67,59 @@ static MbMboxView view_of(const MbLayer *layer)
                         layer->window.at_end};
 }
 
-/* A message ends at `end`, by its lines. Content-Length may say that a From_ line there is its own.
- */
-static size_t check_content_length(MbSource *source, MbLayer *layer, size_t head, size_t end)
+/* Whether Content-Length leads to where a message may end, further on than a buffer reaches. */
+static bool leads_far(MbSource *source, MbLayer *layer, uint64_t target, uint64_t *landing)
+{
+    g_autofree uint8_t *bytes = g_malloc(MB_MBOX_CONTEXT);
+    int file = layer->size_hint > 0 ? layer->descriptor : -1;
+    MbMboxView view = {.bytes = bytes};
+    gssize length;
+    size_t end;
+
+    if (layer->ahead.input.read == NULL)
+        mb_ahead_init(&layer->ahead, &layer->window, source->options.stop);
+    length = mb_ahead_read(&layer->ahead, &layer->window, file, source->budget->limits->max_bytes,
+                           target - 1, bytes, MB_MBOX_CONTEXT, &layer->problem);
+    if (length < 1)
+        return false;
+    view.length = (size_t)length;
+    view.is_end = length < MB_MBOX_CONTEXT;
+    if (!ends_at(&view, 1, &end))
+        return false;
+    *landing = target - 1 + end;
+    return true;
+}
+
+/* A message ends at `end`, by its lines, or goes on there (`is_open`). Content-Length may say that
+ * a From_ line there is its own, and where it ends, when that is further on than a buffer reaches:
+ * then the item becomes one that is streamed. */
+static size_t check_content_length(MbSource *source, MbLayer *layer, size_t head, size_t end,
+                                   bool is_open)
 {
     MbItem *item = &source->item;
-    MbMboxHeader header = mb_mbox_read_header(mb_window_bytes(&layer->window), end, head);
+    MbWindow *window = &layer->window;
+    MbMboxHeader header = mb_mbox_read_header(mb_window_bytes(window), end, head);
     MbMboxView view;
-    size_t target, landing;
+    uint64_t target;
+    size_t landing;
 
-    item->tail = empty_line_at_end(mb_window_bytes(&layer->window), end, header.body);
+    layer->has_body = header.has_body && header.body < layer->decided;
+    item->tail = is_open ? 0 : empty_line_at_end(mb_window_bytes(window), end, header.body);
     if (!header.has_body || !header.has_content_length ||
-        header.body > source->options.buffer_max ||
-        header.content_length > source->options.buffer_max - header.body)
+        __builtin_add_overflow(header.body, header.content_length, &target) ||
+        target > UINT64_MAX / 2 - window->offset)
         return end;
-    target = header.body + (size_t)header.content_length;
+    if (is_open || target > source->options.buffer_max) {
+        if (leads_far(source, layer, window->offset + target, &layer->told_end)) {
+            layer->told_tail = (size_t)(layer->told_end - window->offset - target);
+            layer->is_streamed = true;
+        }
+        return end;
+    }
     if (target > end)
-        mb_window_fill(&layer->window, target + MB_MBOX_CONTEXT);
+        mb_window_fill(window, (size_t)target + MB_MBOX_CONTEXT);
     view = view_of(layer);
-    if (target > view.length || !ends_at(&view, target, &landing) || landing < end)
+    if (target > view.length || !ends_at(&view, (size_t)target, &landing) || landing < end)
         return end;
     if (!source->options.force_mbox)
         item->dialect = landing > end ? MB_MBOX_CL2 : MB_MBOX_CL;
@@ -93,9 +128,9 @@ static size_t check_content_length(MbSource *source, MbLayer *layer, size_t head
     return landing;
 }
 
-/* Where the mbox message ends that begins at the window's start. False: it is too long for a
- * buffer. */
-static bool find_end(MbSource *source, MbLayer *layer, size_t head, size_t *end)
+/* Where the mbox message ends that begins at the window's start, by its lines; how far it surely
+ * goes on when it is too long for a buffer (*is_open). */
+static size_t find_end(const MbSource *source, MbLayer *layer, size_t head, bool *is_open)
 {
     size_t from = MAX(head, 1);
 
@@ -103,16 +138,13 @@ static bool find_end(MbSource *source, MbLayer *layer, size_t head, size_t *end)
         MbMboxView view = view_of(layer);
         size_t found = mb_mbox_find(&view, from, &from);
 
-        if (found < view.length || view.is_end) {
-            *end = check_content_length(source, layer, head, found);
-            return true;
+        *is_open = found == view.length && !view.is_end;
+        if (!*is_open || from > source->options.buffer_max) {
+            layer->decided = from;
+            return *is_open ? from : found;
         }
-        if (view.length > source->options.buffer_max)
-            break;
         mb_window_fill(&layer->window, view.length + 1);
     }
-    layer->decided = from;
-    return false;
 }
 
 static size_t mbox_head(const MbLayer *layer)
@@ -131,14 +163,15 @@ static void fill_mbox_item(MbSource *source, MbLayer *layer)
     size_t end;
 
     layer->index++;
+    layer->told_end = 0;
     item->kind = MB_ITEM_MBOX;
     item->head = mbox_head(layer);
-    if (find_end(source, layer, item->head, &end)) {
-        layer->item = end;
-        item->length = end;
-    } else {
-        layer->is_streamed = true;
-    }
+    end = find_end(source, layer, item->head, &layer->is_streamed);
+    end = check_content_length(source, layer, item->head, end, layer->is_streamed);
+    if (layer->is_streamed)
+        return;
+    layer->item = end;
+    item->length = end;
 }
 
 static void fill_single_item(MbSource *source, MbLayer *layer)
@@ -213,6 +246,10 @@ MbNext mb_source_step_messages(MbSource *source, GError **error)
 
     mb_window_skip(window, layer->item);
     layer->item = 0;
+    if (layer->problem != NULL) {
+        g_propagate_error(error, g_steal_pointer(&layer->problem));
+        return MB_FAILED;
+    }
     if (source->wanted.index > 0 && source->is_found) {
         mb_source_pop(source);
         return MB_END;
@@ -238,18 +275,60 @@ MbNext mb_source_step_messages(MbSource *source, GError **error)
     return MB_END;
 }
 
+static bool has_empty_line(const uint8_t *bytes, size_t length)
+{
+    return memmem(bytes, length, "\n\n", 2) != NULL || memmem(bytes, length, "\n\r\n", 3) != NULL;
+}
+
+/* The empty line that ends a header is no framing, when nothing follows it. */
+static size_t tail_of_stream(const MbLayer *layer, size_t length)
+{
+    const uint8_t *bytes = mb_window_bytes(&layer->window);
+    size_t tail = empty_line_at_end(bytes, length, 0);
+
+    return layer->has_body || has_empty_line(bytes, length - tail) ? tail : 0;
+}
+
 /* Ends a streamed item: `length` bytes of the window are its last. */
 static void end_stream(MbSource *source, MbLayer *layer, size_t *length)
 {
     MbItem *item = &source->item;
+    uint64_t end = layer->window.offset + *length;
 
-    if (layer->kind == LAYER_MBOX)
-        item->tail = empty_line_at_end(mb_window_bytes(&layer->window), *length, 0);
+    if (layer->told_end == end && !source->options.force_mbox)
+        item->dialect = item->from_inside ? MB_MBOX_CL2 : MB_MBOX_CL;
+    if (layer->told_end == end)
+        item->tail = layer->told_tail;
+    else if (layer->kind == LAYER_MBOX)
+        item->tail = tail_of_stream(layer, *length);
     item->is_cut = layer->window.error != NULL && *length == mb_window_length(&layer->window);
-    item->length = layer->window.offset + *length - item->offset;
+    item->length = end - item->offset;
     layer->is_streamed = false;
     layer->item = *length;
     *length -= item->tail;
+}
+
+/* Where the streamed message ends in the window, by Content-Length where that is believed, else by
+ * its lines; the view's length when it goes on. From_ lines that Content-Length passes over make it
+ * believed: by itself it ends no message where its lines go on. */
+static size_t find_stream_end(MbItem *item, MbLayer *layer, const MbMboxView *view)
+{
+    size_t end = mb_mbox_find(view, layer->decided, &layer->decided);
+    uint64_t told = layer->told_end - layer->window.offset;
+
+    if (layer->told_end == 0)
+        return end;
+    while (end < view->length && end < told) {
+        item->from_inside = true;
+        layer->decided = end + 1;
+        end = mb_mbox_find(view, layer->decided, &layer->decided);
+    }
+    if (end == told || MAX(end < view->length ? end : 0, layer->decided) <= told)
+        return end;
+    if (item->from_inside)
+        return (size_t)told;
+    layer->told_end = 0;
+    return end;
 }
 
 bool mb_source_read_message(MbSource *source, const uint8_t **bytes, size_t *length)
@@ -269,7 +348,7 @@ bool mb_source_read_message(MbSource *source, const uint8_t **bytes, size_t *len
         view = view_of(layer);
         *bytes = view.bytes;
         if (layer->kind == LAYER_MBOX) {
-            end = mb_mbox_find(&view, layer->decided, &layer->decided);
+            end = find_stream_end(&source->item, layer, &view);
         } else {
             end = view.length;
             layer->decided = view.length + KEEP_BEHIND;
@@ -280,6 +359,8 @@ bool mb_source_read_message(MbSource *source, const uint8_t **bytes, size_t *len
             return *length > 0;
         }
         if (layer->decided > KEEP_BEHIND) {
+            if (layer->kind == LAYER_MBOX && !layer->has_body)
+                layer->has_body = has_empty_line(view.bytes, layer->decided - TAIL_MAX);
             *length = layer->decided - KEEP_BEHIND;
             layer->item = *length;
             layer->decided = KEEP_BEHIND;

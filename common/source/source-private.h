@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "ahead.h"
 #include "mbox.h"
 #include "window.h"
 
@@ -46,6 +47,11 @@ typedef struct {
     bool is_done;     /* the single message was handed out */
     bool is_streamed; /* the present item has bytes left for mb_source_read() */
     size_t decided;   /* streamed: bytes of the window that hold no From_ line that counts */
+    bool has_body;    /* streamed: the header's end was seen */
+    MbAhead ahead;
+    uint64_t told_end; /* streamed: where Content-Length ends the item in the stream, or 0 */
+    size_t told_tail;  /* octets of line ends before it */
+    GError *problem;   /* to be told before the next item */
 } MbLayer;
 
 struct MbSource {

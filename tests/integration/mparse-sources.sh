@@ -27,3 +27,32 @@ sources locked
 
 case_begin "popdump's archive: each message once"
 sources popdump
+
+case_begin "a long message with From_ lines in it, kept together by its Content-Length"
+"$MB_PYTHON" - "$T" <<'PYTHON'
+import random, sys
+
+FROM = b"From a@b Mon Nov 23 16:34:50 2026\n"
+for name, inside in ("cl", b">>From x\n>From x\n"), ("cl2", b"\n" + FROM + b"Subject: inner\n\n>From x\n"):
+    body = inside + random.Random(17).randbytes(9 << 20).hex().encode() + b"\n" + inside
+    with open(f"{sys.argv[1]}/{name}.mbox", "wb") as out:
+        out.write(FROM + b"Subject: long\nContent-Length: %d\n\n" % len(body) + body + b"\n")
+        out.write(FROM + b"Subject: last\n\nx\n\n")
+    with open(f"{sys.argv[1]}/{name}.want", "wb") as out:
+        out.write(body.replace(b"\n>From", b"\nFrom") if name == "cl" else body)
+PYTHON
+for name in cl cl2; do
+    for at in "$name.mbox" "$name.tgz!$name.mbox" -; do
+        tar czf "$T/$name.tgz" -C "$T" "$name.mbox"
+        (cd "$T" && "$MB_BIN/mparse" -- "$at#1:1" < <(cat "$name.mbox")) >"$T/content" 2>"$T/err" ||
+            fail "$at: exit code $?: $(cat "$T/err")"
+        expect_same "$T/content" "$T/$name.want"
+    done
+    expect_exit 0 "$MB_BIN/mparse" -f json "$T/$name.mbox"
+    expect_equal "messages" 2 "$(grep -c '"record":"message"' "$T/out")"
+    expect_equal "dialect" 1 "$(grep -c "\"dialect\":\"mbox$name\"" "$T/out")"
+    code=0
+    TMPDIR=$T/nowhere "$MB_BIN/mparse" -f shape - < <(cat "$T/$name.mbox") >"$T/out" 2>"$T/err" || code=$?
+    expect_equal "exit code without a temporary file" 2 "$code"
+done
+statement F-8

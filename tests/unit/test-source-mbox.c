@@ -172,6 +172,110 @@ START_TEST(long_messages_are_streamed)
 }
 END_TEST
 
+/* Items as the source tells them: place, framing, dialect. */
+static char *tell_items(int descriptor, size_t buffer_max, guint *streams)
+{
+    MbSourceOptions options = {.buffer_max = buffer_max};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MbSource) source = mb_source_open_descriptor(descriptor, "-", &options, &error);
+    g_autoptr(GString) out = g_string_new(NULL);
+    const MbItem *item;
+
+    ck_assert_ptr_nonnull(source);
+    while (mb_source_next(source, &item, &error) == MB_NEXT) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        bool streamed = false;
+
+        append_message(source, item, text, &streamed);
+        *streams += streamed;
+        ck_assert_uint_eq(text->len, item->length - item->head - item->tail);
+        g_string_append_printf(out, "%" G_GUINT64_FORMAT "+%" G_GUINT64_FORMAT " -%u-%u %s%s %x\n",
+                               item->offset, item->length, (guint)item->head, (guint)item->tail,
+                               mb_mbox_dialect_name(item->dialect),
+                               item->from_inside ? " inside" : "", g_str_hash(text->str));
+    }
+    ck_assert_ptr_null(error);
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+static int pipe_of(const GString *bytes)
+{
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    if (fork() == 0) {
+        for (size_t at = 0; at < bytes->len;) {
+            ssize_t count = write(ends[1], bytes->str + at, MIN(bytes->len - at, 50000));
+
+            if (count < 1)
+                _exit(1);
+            at += (size_t)count;
+        }
+        _exit(0);
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
+/* A message with From_ lines of all sorts in it, and a Content-Length that is right, or by some
+ * bytes, or by far, not. */
+static void append_long_message(GString *box, GRand *rand)
+{
+    static const char *const pieces[] = {F1,         "\n" F1,     "\n" F1 "S: in\n\n",
+                                         "From x\n", ">From x\n", "\nFrom b" DATE "\nand so on\n",
+                                         "\n"};
+    static const gint64 wrong[] = {0, 0, 0, 0, 1, -1, 2, -40, 70000, G_MAXINT64};
+    g_autoptr(GString) body = g_string_new(NULL);
+    gint64 told = wrong[g_rand_int_range(rand, 0, G_N_ELEMENTS(wrong))];
+
+    for (int i = g_rand_int_range(rand, 0, 12); i > 0; i--) {
+        g_autofree char *fill = g_strnfill((gsize)g_rand_int_range(rand, 0, 40000), 'x');
+
+        g_string_append_printf(body, "%s\n", fill);
+        g_string_append(body, pieces[g_rand_int_range(rand, 0, G_N_ELEMENTS(pieces))]);
+    }
+    told = told == G_MAXINT64 ? told : MAX(0, (gint64)body->len + told);
+    g_string_append(box, F1 "S: 1\n");
+    if (g_rand_int_range(rand, 0, 5) > 0)
+        g_string_append_printf(box, "Content-Length: %" G_GINT64_FORMAT "\n", told);
+    g_string_append_printf(box, "\n%s%.*s", body->str, g_rand_int_range(rand, 0, 4), "\n\n\n");
+}
+
+/* A long message is read piece by piece, from a file that can be sought or from one that cannot:
+ * what it is does not depend on that. */
+START_TEST(content_length_counts_for_long_messages_too)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(11);
+    guint streams = 0, none = 0, inside = 0;
+
+    for (int round = 0; round < 60; round++) {
+        g_autoptr(GString) box = g_string_new(NULL);
+        g_autofree char *path = NULL, *whole = NULL, *long_file = NULL, *long_pipe = NULL;
+        int file;
+        int ends;
+
+        for (int i = g_rand_int_range(rand, 1, 8); i > 0; i--)
+            append_long_message(box, rand);
+        path = put_file("box", box->str, (gssize)box->len);
+        file = open(path, O_RDONLY | O_CLOEXEC);
+        whole = tell_items(file, 0, &none);
+        ck_assert_int_eq(lseek(file, 0, SEEK_SET), 0);
+        long_file = tell_items(file, 65536, &streams);
+        ends = pipe_of(box);
+        long_pipe = tell_items(ends, 65536, &streams);
+        close(ends);
+        close(file);
+        ck_assert_str_eq(long_file, whole);
+        ck_assert_str_eq(long_pipe, whole);
+        inside += strstr(whole, "inside") != NULL;
+    }
+    ck_assert_uint_eq(none, 0);
+    ck_assert_uint_gt(streams, 100);
+    ck_assert_uint_gt(inside, 20);
+    statement("F-8");
+}
+END_TEST
+
 /* By it lines that begin with ">From " are read. */
 START_TEST(content_length_tells_the_dialect)
 {
@@ -319,6 +423,7 @@ int main(void)
     tcase_add_loop_test(boxes, an_mbox_gives_every_message_once, 0, G_N_ELEMENTS(mbox_cases));
     tcase_add_loop_test(boxes, a_pipe_gives_what_a_file_gives, 0, G_N_ELEMENTS(mbox_cases));
     tcase_add_test(boxes, long_messages_are_streamed);
+    tcase_add_test(boxes, content_length_counts_for_long_messages_too);
     tcase_add_test(boxes, content_length_tells_the_dialect);
     tcase_add_test(boxes, a_huge_content_length_behind_a_huge_header_is_not_believed);
     tcase_add_test(boxes, random_boxes_are_covered);

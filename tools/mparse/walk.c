@@ -237,11 +237,11 @@ bool mp_walk_item(MpWalk *walk, MbSource *source, const MbItem *item, guint32 de
     mb_budget_init(&walk->budget, walk->limits);
     walk->budget.depth = depth;
     *message = (MpMessage){item, walk->tree, 1, NULL};
-    set_filter(walk, item);
     if (item->bytes != NULL)
         scan_buffer(walk, item);
     else
         done = scan_stream(walk, source, item, error);
+    set_filter(walk, item); /* only now is a streamed item's dialect known */
     open_children(walk, depth);
     return done;
 }

@@ -18,7 +18,11 @@
  * mbox: a line "From …" begins a message when it has the form of a From_ line and a header follows
  * it, or when it is at least near to one and stands behind an empty line (a bare "From " counts); a
  * Content-Length that leads exactly to the next From_ line or the end is believed, any other is
- * not. No message is lost, none counted twice, whatever Content-Length says.
+ * not, nor one in a header longer than `buffer_max`. No message is lost, none counted twice,
+ * whatever Content-Length says. Where it leads further than a buffer reaches, a file is looked into
+ * there; of a stream that cannot be sought what lies between is kept in a temporary file, up to the
+ * budget's bytes; when that file cannot be written, lines alone decide, and that is told as
+ * MB_FAILED.
  *
  * Errors (MB_SOURCE_ERROR): MB_ERROR_NO_INPUT, MB_ERROR_IO, MB_ERROR_DATA; the message names the
  * item's address.
@@ -69,8 +73,9 @@ typedef struct {
                              mb_source_read() */
     uint64_t head; /* framing at its start: the From_ line, blank lines or a mark before it */
     uint64_t tail; /* framing at its end: the empty line before the next From_ line; as `length` */
-    MbMboxDialect dialect;
-    bool from_inside; /* a From_ line inside was passed over, because Content-Length says so */
+    MbMboxDialect dialect; /* as `length` */
+    bool from_inside; /* a From_ line inside was passed over, because Content-Length says so; as
+                         `length` */
     bool is_cut;      /* the container ended or broke within it; the next call says why */
     bool is_mail;     /* its first lines look like a message's */
     bool is_direct;   /* named by the user, not found in a folder or archive */
