@@ -63,6 +63,9 @@ same "all kinds of sources, and one that is missing" -f tree --headers all --tex
     "$mail" gone.eml big.tar "$mail/newsletter.eml" "$MB_SOURCE/tests/fuzz/corpus/scan"
 expect_line "gone.eml: cannot be read" many.err
 
+same "both views of an mbox as json" --views scan,gmime -f json big.mbox
+same "both views of an mbox as a tree with its text" --views scan,gmime -f tree --text big.mbox
+
 case_begin "what is extracted"
 "$mparse" -qj 1 -f shape -x one big.mbox >/dev/null 2>&1 || true
 "$mparse" -qj 8 -f shape -x many big.mbox >/dev/null 2>&1 || true
@@ -94,4 +97,5 @@ if [ -d "$corpora" ]; then
     for format in tree shape json csv; do
         same "real mail of other projects as $format" -f "$format" "$corpora"
     done
+    same "both views of real mail of other projects" --views scan,gmime -f json "$corpora"
 fi
