@@ -328,6 +328,10 @@ void mb_params_scan(struct MbParamsArena *arena, MbParamsKind kind, const char *
         skip_blanks(&scanner);
         if (!has_more(&scanner))
             return;
+        if (arena->raws->len == MB_PARAMS_MAX) {
+            mb_flaws_add(flaws, MB_FLAW_PARAM_MANY, scanner.at, length - scanner.at);
+            return;
+        }
         if (peek(&scanner) == ';')
             scanner.at++;
         else

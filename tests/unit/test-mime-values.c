@@ -202,6 +202,34 @@ START_TEST(types_parse_as_the_table_says)
 }
 END_TEST
 
+/* Each takes many times its length. */
+START_TEST(parameters_beyond_the_limit_are_skipped_and_noted)
+{
+    for (size_t more = 0; more < 2; more++) {
+        g_autoptr(GString) body = g_string_new("a/b");
+        g_auto(MbFlaws) flaws = {0};
+        g_auto(MbParams) params;
+        size_t read;
+
+        for (size_t i = 0; i < MB_PARAMS_MAX; i++)
+            g_string_append_printf(body, "; p%zu=v", i);
+        read = body->len;
+        if (more > 0)
+            g_string_append(body, "; charset=utf-8; x");
+        mb_params_init(&params);
+        mb_params_parse(&params, MB_PARAMS_TYPE, body->str, body->len, &flaws);
+        ck_assert_uint_eq(params.count, MB_PARAMS_MAX);
+        ck_assert_str_eq(params.params[MB_PARAMS_MAX - 1].name, "p99999");
+        ck_assert_uint_eq(mb_flaws_count(&flaws), more);
+        if (more > 0) {
+            ck_assert_uint_eq(mb_flaws_at(&flaws, 0)->kind, MB_FLAW_PARAM_MANY);
+            ck_assert_uint_eq(mb_flaws_at(&flaws, 0)->offset, read);
+            ck_assert_uint_eq(mb_flaws_at(&flaws, 0)->length, body->len - read);
+        }
+    }
+}
+END_TEST
+
 START_TEST(the_extended_form_counts_before_the_plain_one)
 {
     static const char body[] = "attachment; filename=\"a.txt\"; filename*=utf-8''b.txt; filename=c";
@@ -442,6 +470,7 @@ int main(void)
 
     tcase_add_loop_test(values, words_decode_as_the_table_says, 0, G_N_ELEMENTS(word_rows));
     tcase_add_loop_test(values, types_parse_as_the_table_says, 0, G_N_ELEMENTS(type_rows));
+    tcase_add_test(values, parameters_beyond_the_limit_are_skipped_and_noted);
     tcase_add_test(values, the_extended_form_counts_before_the_plain_one);
     tcase_add_loop_test(values, dates_parse_as_the_table_says, 0, G_N_ELEMENTS(date_rows));
     tcase_add_test(values, dates_are_written_with_a_numeric_zone);

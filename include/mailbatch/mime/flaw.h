@@ -61,6 +61,7 @@ G_BEGIN_DECLS
     X(PARAM_SECTION, "param-section", W, "section number of a split parameter is malformed")       \
     X(PARAM_PERCENT, "param-percent", W, "% without two hexadecimal digits, kept as it is")        \
     X(PARAM_CHARSET, "param-charset", W, "extended parameter without charset'language'")           \
+    X(PARAM_MANY, "param-many", W, "more parameters than are read, the rest is skipped")           \
     X(PARAM_WORD, "param-encoded-word", I, "encoded-word in a parameter")                          \
     X(COMMENT_UNCLOSED, "comment-unclosed", W, "comment is not closed")                            \
     X(QUOTE_UNCLOSED, "quote-unclosed", W, "quotes are not closed")                                \

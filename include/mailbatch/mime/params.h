@@ -52,6 +52,8 @@ typedef struct {
     struct MbParamsArena *arena; /* private */
 } MbParams;
 
+#define MB_PARAMS_MAX 100000 /* parameters and sections of one field that are read */
+
 void mb_params_init(MbParams *params);
 void mb_params_clear(MbParams *params);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MbParams, mb_params_clear)
