@@ -26,6 +26,11 @@ MbScan *mb_scan_new(void)
     return scan;
 }
 
+size_t mb_scan_held(const MbScan *scan)
+{
+    return scan->value_bytes->len;
+}
+
 void mb_scan_free(MbScan *scan)
 {
     if (scan == NULL)

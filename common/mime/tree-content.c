@@ -13,8 +13,8 @@ void mb_tree_set_bytes(MbTree *tree, const void *bytes, size_t length)
 
 void mb_tree_set_reader(MbTree *tree, MbTreeRead read, void *data)
 {
-    tree->read = read;
-    tree->read_data = data;
+    tree->spaces.items[0].read = read;
+    tree->spaces.items[0].read_data = data;
 }
 
 void mb_tree_set_filter(MbTree *tree, const MbTreeFilter *filter)
@@ -32,10 +32,10 @@ const uint8_t *mb_tree_bytes(MbTree *tree, uint32_t space, MbRange range, GByteA
     }
     if (range.length == 0)
         return (const uint8_t *)"";
-    if (space != 0 || tree->read == NULL || range.length > READ_MAX)
+    if (in->read == NULL || range.length > READ_MAX || range.offset > UINT64_MAX - in->read_from)
         return NULL;
     g_byte_array_set_size(scratch, (guint)range.length);
-    if (!tree->read(tree->read_data, range.offset, scratch->data, (size_t)range.length))
+    if (!in->read(in->read_data, in->read_from + range.offset, scratch->data, (size_t)range.length))
         return NULL;
     return scratch->data;
 }

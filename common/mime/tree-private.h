@@ -27,6 +27,9 @@ typedef struct {
     const uint8_t *bytes; /* NULL: read, or unknown */
     uint64_t known;       /* how many of them there are */
     GBytes *held;
+    MbTreeRead read; /* NULL: they are in memory, or cannot be had */
+    void *read_data;
+    uint64_t read_from; /* of what `read` reads */
 } TreeSpace;
 
 struct MbTree {
@@ -35,9 +38,7 @@ struct MbTree {
     TREE_ARRAY(MbSegment) segments;
     TREE_ARRAY(MbDefect) defects;
     TREE_ARRAY(TreeSpace) spaces;
-    GString *strings; /* types and details, NUL-terminated; 0 is "" */
-    MbTreeRead read;
-    void *read_data;
+    GString *strings;    /* types and details, NUL-terminated; 0 is "" */
     MbTreeFilter filter; /* `push` NULL: none */
     guint limits;
     MbSeverity worst;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* What a tree keeps of an array between messages; a larger one is given back. */
-#define KEEP_BYTES ((size_t)4 << 20)
+#define KEEP_BYTES ((size_t)256 << 10)
 
 #define ARRAY_RESET(array)                                                                         \
     array_reset((void **)&(array).items, &(array).count, &(array).room, sizeof(*(array).items))
@@ -80,8 +80,6 @@ void mb_tree_clear(MbTree *tree)
     }
     g_string_truncate(tree->strings, 0);
     g_string_append_len(tree->strings, "\0" DEFAULT_TYPE, sizeof("\0" DEFAULT_TYPE));
-    tree->read = NULL;
-    tree->read_data = NULL;
     tree->filter = (MbTreeFilter){0};
     tree->limits = 0;
     tree->worst = MB_SEVERITY_INFO;
@@ -115,6 +113,18 @@ uint32_t mb_tree_open_space(MbTree *tree, uint32_t part, GBytes *bytes)
     space->held = g_bytes_ref(bytes);
     space->bytes = g_bytes_get_data(bytes, &length);
     space->known = length;
+    return index;
+}
+
+uint32_t mb_tree_open_space_reader(MbTree *tree, uint32_t part, MbTreeRead read, void *data,
+                                   uint64_t from)
+{
+    uint32_t index = space_add(tree, part);
+    TreeSpace *space = &tree->spaces.items[index];
+
+    space->read = read;
+    space->read_data = data;
+    space->read_from = from;
     return index;
 }
 

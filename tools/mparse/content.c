@@ -1,5 +1,7 @@
 #include "content.h"
 
+#include "content-rules.h"
+
 #include <magic.h>
 #include <stdint.h>
 #include <string.h>
@@ -163,7 +165,7 @@ static bool load(MpContent *content)
     content->magic =
         magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_ELF |
                    MAGIC_NO_CHECK_TOKENS | MAGIC_NO_CHECK_ENCODING | MAGIC_NO_CHECK_APPTYPE);
-    if (content->magic != NULL && magic_load(content->magic, NULL) == 0)
+    if (content->magic != NULL && mp_content_load_rules(content->magic))
         return true;
     if (content->magic != NULL)
         magic_close(content->magic);

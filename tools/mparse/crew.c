@@ -5,7 +5,7 @@
 #include <mailbatch/base/error.h>
 
 #define JOBS_A_THREAD 4
-#define FLIGHT_LEAST  ((size_t)16 << 20) /* bytes handed over and not yet written … */
+#define FLIGHT_LEAST  ((size_t)32 << 20) /* bytes handed over and not yet written … */
 #define FLIGHT_THREAD ((size_t)1 << 20)  /* … or this a thread, where that is more */
 
 struct MpCrew {
@@ -188,6 +188,20 @@ static MpJob *open_job(MpCrew *crew)
     return crew->open;
 }
 
+/* Before an item is copied: only one that is longer by itself goes over the limit. */
+static bool make_room(MpCrew *crew, size_t length, GError **error)
+{
+    bool was_one = true;
+
+    if (crew->open != NULL)
+        length += crew->open->bytes;
+    while (was_one && crew->flight > 0 && crew->flight + length > crew->flight_max) {
+        if (!finish_oldest(crew, true, &was_one, error))
+            return false;
+    }
+    return true;
+}
+
 static bool added(MpCrew *crew, GError **error)
 {
     return !mp_job_is_full(crew->open) || push_open(crew, error);
@@ -212,6 +226,8 @@ bool mp_crew_item(MpCrew *crew, MbSource *source, const MbItem *item, guint32 de
         return false;
     if (crew->threads == 0 || is_content || (is_message && item->bytes == NULL))
         return do_now(crew, &entry, error);
+    if (is_message && !make_room(crew, (size_t)item->length, error))
+        return false;
     mp_job_add_copy(open_job(crew), item, depth, entry.number, entry.part);
     return added(crew, error);
 }

@@ -6,29 +6,44 @@
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/text.h>
+#include <malloc.h>
 #include <string.h>
 
 #define BUFFER      ((size_t)262144) /* of a job's small items */
 #define ENTRIES_MAX 4096             /* empty messages have no bytes that fill a buffer */
 #define OUT_MAX     ((gsize)1 << 20) /* printed beyond it: written as soon as the turn comes */
 #define OUT_ALONE   ((gsize)65536)   /* the same where there is no turn to wait for */
-#define OUT_KEPT    ((gsize)4 << 20) /* room that a job keeps for the next use */
+#define OUT_KEPT    ((gsize)1 << 20) /* room that a job keeps for the next use */
 
 static void worker_drain(void *data, GString *out);
+static void worker_wait(void *data);
+
+static void equip(MpWorker *worker)
+{
+    worker->walk = mp_walk_new(&worker->options->limits);
+    mp_walk_set_wait(worker->walk, worker_wait, worker);
+    worker->printer = mp_printer_new(worker->options);
+    worker->printer->drain = worker_drain;
+    worker->printer->drain_data = worker;
+    if (worker->options->views_gmime)
+        worker->views = mp_views_new();
+}
+
+static void strip(MpWorker *worker)
+{
+    g_clear_pointer(&worker->walk, mp_walk_free);
+    g_clear_pointer(&worker->printer, mp_printer_free);
+    g_clear_pointer(&worker->views, mp_views_free);
+}
 
 MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number)
 {
     MpWorker *worker = g_new0(MpWorker, 1);
 
     worker->options = options;
-    worker->walk = mp_walk_new(&options->limits);
-    worker->printer = mp_printer_new(options);
-    if (options->views_gmime)
-        worker->views = mp_views_new();
-    worker->printer->drain = worker_drain;
-    worker->printer->drain_data = worker;
     if (extract != NULL)
         worker->extractor = mp_extractor_new(extract, number);
+    equip(worker);
     return worker;
 }
 
@@ -36,9 +51,7 @@ void mp_worker_free(MpWorker *worker)
 {
     if (worker == NULL)
         return;
-    mp_walk_free(worker->walk);
-    mp_printer_free(worker->printer);
-    mp_views_free(worker->views);
+    strip(worker);
     mp_extractor_free(worker->extractor);
     g_free(worker);
 }
@@ -188,6 +201,23 @@ static void worker_drain(void *data, GString *out)
     g_string_truncate(job->manifest, 0);
 }
 
+/* A heavy message goes on when all before it are written: so no two are in hand at a time. */
+static void worker_wait(void *data)
+{
+    MpJob *job = ((MpWorker *)data)->job;
+
+    if (job->pool != NULL)
+        mb_pool_await_turn(job->pool, job);
+}
+
+/* What a heavy message left in buffers of all kinds is given back. */
+static void recover(MpWorker *worker)
+{
+    strip(worker);
+    equip(worker);
+    malloc_trim(0);
+}
+
 /* Doing --------------------------------------------------------------------------------------- */
 
 static void say(MpJob *job, char *text)
@@ -299,7 +329,11 @@ void mp_job_work(void *data, void *worker_data)
 
         entry->item.locator = &entry->locator;
         switch (entry->kind) {
-        case MP_ENTRY_ITEM: do_item(worker, entry); break;
+        case MP_ENTRY_ITEM:
+            do_item(worker, entry);
+            if (mp_walk_is_heavy(worker->walk))
+                recover(worker);
+            break;
         case MP_ENTRY_FAILURE: record_failure(worker, entry->text); break;
         case MP_ENTRY_SAY: say(job, g_strdup(entry->text)); break;
         }

@@ -8,10 +8,13 @@
 #include <mailbatch/base/progress.h>
 #include <mailbatch/base/stop.h>
 #include <mailbatch/base/text.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LARGE_BLOCK (1 << 20)
 
 typedef struct {
     const MpOptions *options;
@@ -213,6 +216,14 @@ static bool do_all(Run *run, GError **error)
     return mp_crew_wait(run->crew, error) && finish(run, error);
 }
 
+/* Large blocks go back to the system when they are freed, instead of staying in the heap of each
+ * thread that had one. */
+static void keep_memory_flat(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    mallopt(M_TRIM_THRESHOLD, 4 * LARGE_BLOCK);
+}
+
 int mp_run(const MpOptions *options)
 {
     Run run = {.options = options};
@@ -220,6 +231,7 @@ int mp_run(const MpOptions *options)
     bool is_pipe_closed;
     int status;
 
+    keep_memory_flat();
     run.stop = mb_stop_watch();
     mb_budget_init(&run.budget, &options->limits);
     /* A progress line would stand in the middle of what is printed. */

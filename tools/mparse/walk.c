@@ -1,11 +1,21 @@
 #include "walk.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
+#include "spool.h"
+
 #include <mailbatch/base/error.h>
-#include <mailbatch/base/file.h>
 #include <mailbatch/mime/scan.h>
-#include <unistd.h>
+
+#define PIECE ((size_t)16384) /* is scanned before it is seen how large the tree became */
+
+/* Beyond one of these a message is heavy: a part, a field, a parameter takes many times the length
+ * of the least that makes one, "--b", "a:", ";a". */
+#define LIGHT_PARTS    2048
+#define LIGHT_FIELDS   8192
+#define LIGHT_HEADER   ((uint64_t)128 << 10) /* of one part */
+#define LIGHT_CHILDREN ((uint64_t)1 << 20)
+
+/* What is decoded of a message's children beyond it goes into a temporary file. */
+#define CHILDREN_IN_MEMORY ((uint64_t)8 << 20)
 
 struct MpWalk {
     const MbLimits *limits;
@@ -15,8 +25,13 @@ struct MpWalk {
     MbFlaws flaws;
     MbMboxUnquoter unquoter;
     MbMboxDialect dialect;
-    int spool;     /* a streamed item's bytes without framing, or -1 */
-    uint64_t head; /* framing before them */
+    MpSpool spool;    /* a streamed item's bytes without framing */
+    uint64_t head;    /* framing before them */
+    MpSpool children; /* decoded, one behind the other */
+    uint64_t held;    /* bytes of children in memory */
+    bool is_heavy;
+    void (*wait)(void *data); /* before a heavy message goes on; NULL: nobody waits */
+    void *wait_data;
 };
 
 MpWalk *mp_walk_new(const MbLimits *limits)
@@ -26,7 +41,7 @@ MpWalk *mp_walk_new(const MbLimits *limits)
     walk->limits = limits;
     walk->tree = mb_tree_new();
     walk->scan = mb_scan_new();
-    walk->spool = -1;
+    walk->spool = walk->children = MP_SPOOL_INIT;
     return walk;
 }
 
@@ -34,12 +49,57 @@ void mp_walk_free(MpWalk *walk)
 {
     if (walk == NULL)
         return;
-    if (walk->spool >= 0)
-        close(walk->spool);
+    mp_spool_clear(&walk->spool);
+    mp_spool_clear(&walk->children);
     mb_flaws_clear(&walk->flaws);
     mb_scan_free(walk->scan);
     mb_tree_free(walk->tree);
     g_free(walk);
+}
+
+void mp_walk_set_wait(MpWalk *walk, void (*wait)(void *data), void *data)
+{
+    walk->wait = wait;
+    walk->wait_data = data;
+}
+
+bool mp_walk_is_heavy(const MpWalk *walk)
+{
+    return walk->is_heavy;
+}
+
+/* Heavy messages ------------------------------------------------------------------------------ */
+
+static void weigh(MpWalk *walk, bool is_heavy)
+{
+    if (!is_heavy || walk->is_heavy)
+        return;
+    walk->is_heavy = true;
+    if (walk->wait != NULL)
+        walk->wait(walk->wait_data);
+}
+
+/* Of the parts from `first` on, which stand in `length` bytes. */
+static void weigh_headers(MpWalk *walk, uint32_t first, uint64_t length)
+{
+    if (length <= LIGHT_HEADER)
+        return;
+    for (uint32_t part = first; part < mb_tree_parts(walk->tree) && !walk->is_heavy; part++)
+        weigh(walk, mb_tree_part(walk->tree, part)->header.length > LIGHT_HEADER);
+}
+
+static void push(MpWalk *walk, const uint8_t *bytes, uint64_t length)
+{
+    while (length > 0) {
+        size_t piece = (size_t)(walk->is_heavy ? length : MIN(length, PIECE));
+
+        mb_scan_push(walk->scan, bytes, piece);
+        weigh(walk, mb_tree_parts(walk->tree) > LIGHT_PARTS ||
+                        mb_tree_fields(walk->tree) > LIGHT_FIELDS ||
+                        mb_scan_held(walk->scan) > LIGHT_HEADER);
+        bytes += piece;
+        length -= piece;
+    }
 }
 
 /* mbox's quoting of "From " ------------------------------------------------------------------- */
@@ -84,45 +144,16 @@ static void scan_buffer(MpWalk *walk, const MbItem *item)
     mb_tree_set_bytes(walk->tree, item->bytes, (size_t)item->length);
     mb_scan_begin(walk->scan, walk->tree, &walk->budget);
     mb_scan_framing(walk->scan, item->head);
-    mb_scan_push(walk->scan, item->bytes + item->head, (size_t)text);
+    push(walk, item->bytes + item->head, text);
     mb_scan_finish(walk->scan, item->tail);
+    weigh_headers(walk, 0, text);
 }
 
-static bool open_spool(MpWalk *walk, GError **error)
+static bool read_item(void *data, uint64_t offset, void *out, size_t length)
 {
-    g_autofree char *name = NULL;
+    MpWalk *walk = data;
 
-    if (walk->spool >= 0 && ftruncate(walk->spool, 0) == 0 && lseek(walk->spool, 0, SEEK_SET) == 0)
-        return true;
-    if (walk->spool >= 0)
-        close(walk->spool);
-    walk->spool = g_file_open_tmp("mparse-XXXXXX", &name, error);
-    if (walk->spool < 0)
-        return false;
-    g_unlink(name);
-    return true;
-}
-
-static bool read_spool(void *data, uint64_t offset, void *out, size_t length)
-{
-    const MpWalk *walk = data;
-    char *to = out;
-
-    if (offset < walk->head)
-        return false;
-    offset -= walk->head;
-    while (length > 0) {
-        ssize_t got = pread(walk->spool, to, length, (off_t)offset);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        to += got;
-        offset += (uint64_t)got;
-        length -= (size_t)got;
-    }
-    return true;
+    return offset >= walk->head && mp_spool_read(&walk->spool, offset - walk->head, out, length);
 }
 
 static bool scan_stream(MpWalk *walk, MbSource *source, const MbItem *item, GError **error)
@@ -131,20 +162,17 @@ static bool scan_stream(MpWalk *walk, MbSource *source, const MbItem *item, GErr
     size_t length;
     bool done = true;
 
-    if (!open_spool(walk, error))
-        return false;
     walk->head = item->head;
-    mb_tree_set_reader(walk->tree, read_spool, walk);
+    mb_tree_set_reader(walk->tree, read_item, walk);
     mb_scan_begin(walk->scan, walk->tree, &walk->budget);
     mb_scan_framing(walk->scan, item->head);
     while (done && mb_source_read(source, &bytes, &length)) {
-        done = mb_file_write_all(walk->spool, bytes, length);
+        done = mp_spool_append(&walk->spool, bytes, length, error);
         if (done)
-            mb_scan_push(walk->scan, bytes, length);
-        else
-            mb_file_set_error(error, g_get_tmp_dir(), "cannot keep a long message", errno);
+            push(walk, bytes, length);
     }
     mb_scan_finish(walk->scan, done ? item->tail : 0);
+    weigh_headers(walk, 0, walk->spool.length);
     return done;
 }
 
@@ -152,19 +180,21 @@ static bool scan_stream(MpWalk *walk, MbSource *source, const MbItem *item, GErr
 
 typedef struct {
     MpWalk *walk;
-    GByteArray *bytes;
-    uint64_t encoded; /* length of what is decoded */
-    bool is_over;
+    GByteArray *bytes; /* NULL: they go into the file */
+    uint64_t encoded;  /* length of what is decoded */
+    uint64_t length;
+    GError *error; /* of the file */
 } Child;
 
 static bool take_child(void *data, const void *bytes, size_t length)
 {
     Child *child = data;
 
-    child->is_over = child->bytes->len + length > MP_CHILD_MAX ||
-                     !mb_budget_take_bytes(&child->walk->budget, length, child->encoded);
-    if (child->is_over)
+    if (!mb_budget_take_bytes(&child->walk->budget, length, child->encoded))
         return false;
+    child->length += length;
+    if (child->bytes == NULL)
+        return mp_spool_append(&child->walk->children, bytes, length, &child->error);
     g_byte_array_append(child->bytes, bytes, (guint)length);
     return true;
 }
@@ -178,36 +208,66 @@ static guint32 depth_of(const MbTree *tree, uint32_t part)
     return depth;
 }
 
-static void report_limit(MpWalk *walk, uint32_t part, unsigned code, MbLimit limit)
+static void report_limit(MpWalk *walk, uint32_t part, unsigned code, MbLimit limit,
+                         const char *detail)
 {
     const MbPart *at = mb_tree_part(walk->tree, part);
 
     walk->budget.hit |= limit;
     mb_tree_note_limits(walk->tree, limit);
-    mb_tree_add_defect(walk->tree, code, part, at->space, at->body.offset, at->body.length, NULL);
+    mb_tree_add_defect(walk->tree, code, part, at->space, at->body.offset, at->body.length, detail);
+}
+
+/* What the file holds from `from` on is scanned. */
+static void push_file(MpWalk *walk, uint64_t from)
+{
+    g_autofree uint8_t *piece = g_malloc(PIECE);
+
+    while (from < walk->children.length) {
+        size_t length = (size_t)MIN(PIECE, walk->children.length - from);
+
+        if (!mp_spool_read(&walk->children, from, piece, length))
+            break;
+        push(walk, piece, length);
+        from += length;
+    }
 }
 
 static void open_message(MpWalk *walk, uint32_t part, guint32 depth)
 {
     MbRange body = mb_tree_part(walk->tree, part)->body;
-    Child child = {walk, g_byte_array_new(), body.length, false};
+    bool is_large = walk->held + body.length > CHILDREN_IN_MEMORY;
+    Child child = {walk, is_large ? NULL : g_byte_array_new(), body.length, 0, NULL};
+    uint64_t from = walk->children.length;
+    uint32_t first = mb_tree_parts(walk->tree);
     g_autoptr(GBytes) bytes = NULL;
     bool is_whole;
     uint32_t space;
 
+    weigh(walk, walk->held + body.length > LIGHT_CHILDREN);
     mb_flaws_reset(&walk->flaws);
     is_whole = mb_tree_decode(walk->tree, part, take_child, &child, &walk->flaws);
     mb_tree_add_flaws(walk->tree, part, body.offset, &walk->flaws);
-    bytes = g_byte_array_free_to_bytes(child.bytes);
+    if (child.bytes != NULL)
+        bytes = g_byte_array_free_to_bytes(child.bytes);
     if (!is_whole) {
-        report_limit(walk, part, MB_DEFECT_LIMIT_BYTES, MB_LIMIT_BYTES);
+        report_limit(walk, part, MB_DEFECT_LIMIT_BYTES, MB_LIMIT_BYTES,
+                     child.error != NULL ? child.error->message : NULL);
+        g_clear_error(&child.error);
         return;
     }
-    space = mb_tree_open_space(walk->tree, part, bytes);
+    space = bytes != NULL
+                ? mb_tree_open_space(walk->tree, part, bytes)
+                : mb_tree_open_space_reader(walk->tree, part, mp_spool_read, &walk->children, from);
+    walk->held += bytes != NULL ? child.length : 0;
     walk->budget.depth = depth;
     mb_scan_begin_child(walk->scan, walk->tree, space, &walk->budget);
-    mb_scan_push(walk->scan, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    if (bytes != NULL)
+        push(walk, g_bytes_get_data(bytes, NULL), child.length);
+    else
+        push_file(walk, from);
     mb_scan_finish(walk->scan, 0);
+    weigh_headers(walk, first, child.length);
 }
 
 /* Parts that are added on the way are looked at in their turn. */
@@ -222,7 +282,7 @@ static void open_children(MpWalk *walk, guint32 depth)
             continue;
         below = depth + depth_of(walk->tree, part);
         if (below >= walk->limits->max_depth)
-            report_limit(walk, part, MB_DEFECT_LIMIT_DEPTH, MB_LIMIT_DEPTH);
+            report_limit(walk, part, MB_DEFECT_LIMIT_DEPTH, MB_LIMIT_DEPTH, NULL);
         else
             open_message(walk, part, below);
     }
@@ -234,6 +294,10 @@ bool mp_walk_item(MpWalk *walk, MbSource *source, const MbItem *item, guint32 de
     bool done = true;
 
     mb_tree_clear(walk->tree);
+    mp_spool_reset(&walk->spool);
+    mp_spool_reset(&walk->children);
+    walk->held = 0;
+    walk->is_heavy = false;
     mb_budget_init(&walk->budget, walk->limits);
     walk->budget.depth = depth;
     *message = (MpMessage){item, walk->tree, 1, NULL};

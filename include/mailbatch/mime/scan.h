@@ -64,6 +64,10 @@ void mb_scan_finish(MbScan *scan, uint64_t framing);
 /* All of it in one call, for a message in a buffer. */
 void mb_scan_buffer(MbScan *scan, MbTree *tree, const void *bytes, size_t length, MbBudget *budget);
 
+/* Bytes that are held back until the header they stand in ends, which then take many times their
+ * length. */
+size_t mb_scan_held(const MbScan *scan);
+
 /* How many basic steps (bytes looked at, candidates compared) the last message took: for tests of
  * linear time. */
 uint64_t mb_scan_steps(const MbScan *scan);

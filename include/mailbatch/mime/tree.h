@@ -158,6 +158,10 @@ void mb_tree_set_filter(MbTree *tree, const MbTreeFilter *filter);
  * scanned into it: mb_scan_begin_child(). */
 uint32_t mb_tree_open_space(MbTree *tree, uint32_t part, GBytes *bytes);
 
+/* The same for content that is too large for memory: `read` gives it, from its offset `from` on. */
+uint32_t mb_tree_open_space_reader(MbTree *tree, uint32_t part, MbTreeRead read, void *data,
+                                   uint64_t from);
+
 uint32_t mb_tree_spaces(const MbTree *tree);
 uint64_t mb_tree_space_length(const MbTree *tree, uint32_t space); /* as scanned */
 uint32_t mb_tree_space_owner(const MbTree *tree, uint32_t space);  /* part; MB_TREE_NONE: space 0 */
