@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mailbatch/archive/zip.h>
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/text.h>
 #include <string.h>
@@ -306,6 +307,21 @@ static bool is_maildir_entry(const char *path)
     return strcmp(name, "cur") == 0 || strcmp(name, "new") == 0;
 }
 
+/* Whether a zip holds entries that its directory, by which it was read, does not name. */
+static bool tell_hidden(MbSource *source, const MbLayer *layer, GError **error)
+{
+    g_autofree char *problem = NULL;
+    uint64_t offset;
+
+    if (layer->size_hint == 0 || !mb_zip_hides(layer->descriptor, &offset))
+        return false;
+    problem = g_strdup_printf("an entry at offset %" G_GUINT64_FORMAT
+                              " is not in the archive's directory: from a pipe it is read",
+                              offset);
+    mb_source_set_error(source, error, MB_ERROR_DATA, problem);
+    return true;
+}
+
 static MbNext step_archive(MbSource *source, GError **error)
 {
     MbLayer *below = mb_source_top(source);
@@ -321,9 +337,11 @@ static MbNext step_archive(MbSource *source, GError **error)
     below->handed_out = 0;
     next = mb_archive_next_entry(below->archive, &entry, error);
     if (next != MB_NEXT) {
+        bool has_hidden = next == MB_END && wanted == NULL && tell_hidden(source, below, error);
+
         if (next == MB_END || mb_archive_is_over(below->archive))
             mb_source_pop(source);
-        return next;
+        return has_hidden ? MB_FAILED : next;
     }
     if (entry.kind != MB_ENTRY_FILE || (wanted != NULL && strcmp(wanted, entry.path) != 0))
         return MB_END;

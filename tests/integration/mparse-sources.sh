@@ -56,3 +56,42 @@ for name in cl cl2; do
     expect_equal "exit code without a temporary file" 2 "$code"
 done
 statement F-8
+
+case_begin "an entry that a zip's directory does not name is said; from a pipe it is read"
+"$MB_PYTHON" - "$T" <<'PYTHON'
+import io, struct, sys, zipfile
+
+def make(names):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, "Subject: %s\n\nx\n" % name)
+    return out.getvalue()
+
+def hide(content, n):
+    """The same without the directory's entry n."""
+    places = [i for i in range(len(content)) if content.startswith(b"PK\1\2", i)]
+    end = content.index(b"PK\5\6")
+    places.append(end)
+    kept = content[places[0]:places[n]] + content[places[n + 1]:end]
+    record = bytearray(content[end:])
+    struct.pack_into("<HHII", record, 8, len(places) - 2, len(places) - 2, len(kept), places[0])
+    return content[:places[0]] + kept + bytes(record)
+
+whole = make(["a.eml", "b.eml", "c.eml"])
+for n, name in enumerate(("first", "middle", "last")):
+    open(f"{sys.argv[1]}/{name}.zip", "wb").write(hide(whole, n))
+open(f"{sys.argv[1]}/whole.zip", "wb").write(whole)
+PYTHON
+for at in first:0 middle:53 last:106; do
+    expect_exit 2 "$MB_BIN/mparse" -f shape "$T/${at%:*}.zip"
+    expect_equal "messages" 2 "$(wc -l <"$T/out")"
+    expect_line "${at%:*}.zip: an entry at offset ${at#*:} is not in the archive's directory" "$T/err"
+    cat "$T/${at%:*}.zip" | "$MB_BIN/mparse" -qf shape - >"$T/out" || fail "exit code $?"
+    expect_equal "messages from a pipe" 3 "$(wc -l <"$T/out")"
+done
+expect_exit 0 "$MB_BIN/mparse" -f shape "$T/whole.zip"
+(cd "$T" && bsdtar -caf packed.zip ./*.zip && cat whole.zip | bsdtar -cf piped.zip --format zip @-)
+expect_exit 0 "$MB_BIN/mparse" -f shape "$T/packed.zip"
+expect_equal "messages of zips in a zip" 12 "$(wc -l <"$T/out")"
+expect_exit 0 "$MB_BIN/mparse" -f shape "$T/piped.zip"

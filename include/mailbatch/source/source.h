@@ -12,8 +12,9 @@
  *
  * Every byte is in one item: an mbox's items follow each other without a gap, From_ lines and the
  * empty lines between messages are an item's framing. Files are read in large windows, not mapped.
- * A file that changes while it is read gives what was read. One thread at a time; what it hands out
- * may go to others (mb_source_hold()).
+ * A zip is read by its directory where it can be sought; an entry that is not in it is told as
+ * MB_FAILED. A file that changes while it is read gives what was read. One thread at a time; what
+ * it hands out may go to others (mb_source_hold()).
  *
  * mbox: a line "From …" begins a message when it has the form of a From_ line and a header follows
  * it, or when it is at least near to one and stands behind an empty line (a bare "From " counts); a
