@@ -3,35 +3,13 @@
 # The sizes are a CI's; MB_FULL=1 takes 4.5 GB, 5 GB and 1,000,000.
 . "$(dirname "$0")/../support/lib.sh"
 
-mparse=$MB_BIN/mparse
-cd "$T"
-# Of the address space sanitizers take, nothing can be said.
-most=128
-if grep -q '^MAILBATCH_SANITIZE:.*=.' "$MB_BUILD/CMakeCache.txt" 2>/dev/null; then
-    most=2000
-fi
+# shellcheck source=tests/support/mparse-memory.sh
+. "$MB_SOURCE/tests/support/mparse-memory.sh"
+
 times=20 octets=200000000 empty=100000
 if [ -n "${MB_FULL:-}" ]; then
     times=370 octets=3800000000 empty=1000000
 fi
-
-# stays_small MiB COMMAND…: its largest resident set; sets CODE.
-stays_small()
-{
-    local limit=$1 used
-
-    shift
-    "$MB_PYTHON" - "$@" >used <<'PYTHON'
-import resource, subprocess, sys
-
-code = subprocess.run(sys.argv[1:], stderr=open("err", "wb"), stdout=open("out", "wb")).returncode
-print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
-PYTHON
-    read -r CODE used <used
-    echo "  $used MiB, exit code $CODE"
-    [ "$used" -lt "$limit" ] || fail "$used MiB"
-    [ "$CODE" -le 2 ] || fail "exit code $CODE: $(tail -n 3 err)"
-}
 
 "$MB_PYTHON" "$MB_SOURCE/tests/support/mparse-mail.py" some.mbox 3000
 for ((i = 0; i < times; i++)); do
@@ -110,46 +88,3 @@ with open("heads.eml", "wb") as out:
 PYTHON
 stays_small $most "$mparse" -j 4 -qf json heads.eml
 expect_equal "lines" 2 "$(wc -l <out)"
-
-# With one thread each would fit; eight must not take eight times as much.
-case_begin "messages that take many times their length, with eight threads"
-"$MB_PYTHON" - <<'PYTHON'
-import base64, random
-
-FROM = b"From a@b.example Mon Nov 23 10:00:00 2026\n"
-MULTIPART = b"Content-Type: multipart/mixed; boundary=b\n\n"
-
-def box(name, times, message):
-    with open(name, "wb") as out:
-        for _ in range(times):
-            out.write(FROM + message + b"\n\n")
-
-inner = b"Subject: inner\n\n" + random.Random(8).randbytes(24 << 20)
-open("inner", "wb").write(inner)
-box("subject.mbox", 16, b"Subject: " + b"\xe9\xff" * 1500000 + b"\n\nx\n")
-box("params.mbox", 16, b"Content-Type: text/plain" + b"; a=b" * 600000 + b"\n\nx\n")
-box("part-params.mbox", 16, MULTIPART + b"--b\nContent-Disposition: inline" + b"; a=b" * 600000 +
-    b"\n\nx\n--b--\n")
-box("addresses.mbox", 12, b"To: " + b", ".join(b"a%d@b.example" % i for i in range(170000)) + b"\n\nx\n")
-box("fields.mbox", 30, b"a:\n" * 100000 + b"\nx\n")
-box("parts.mbox", 16, MULTIPART + b"--b\n\nx\n" * 100000 + b"--b--\n")
-box("digest.mbox", 8, b"Content-Type: multipart/digest; boundary=b\n\n" +
-    b"--b\n\nFrom: a@b\nSubject: x\n\nx\n" * 50000 + b"--b--\n")
-box("large.mbox", 10, b"Subject: x\n\n" + b"\x01x" * 7500000 + b"\n")
-box("inner.mbox", 6, b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(inner[:9 << 20]))
-box("long-inner.mbox", 1, b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(inner))
-PYTHON
-for name in subject params part-params addresses fields parts digest large inner long-inner; do
-    for format in tree json csv; do
-        stays_small $most "$mparse" -j 8 -qf $format $name.mbox
-    done
-    echo "  was $name"
-done
-stays_small $most "$mparse" -j 8 -qf sqlite -o fields.db fields.mbox
-stays_small $most "$mparse" -j 8 -qf shape -x parts parts.mbox
-
-case_begin "a long message that is encoded inside another is opened, and kept in a file meanwhile"
-"$mparse" -q long-inner.mbox#1:1.1 >content 2>err || [ $? -le 1 ] || fail "$(cat err)"
-expect_same content <(tail -c +17 inner)
-TMPDIR=$T/nowhere expect_exit 2 "$mparse" -qf json inner.mbox
-expect_line limit-bytes "$T/out"
