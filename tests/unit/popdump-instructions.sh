@@ -6,7 +6,7 @@
 
 need_program "instructions a message" valgrind || exit 0
 
-figure=${1:-232200}
+figure=${1:-231100}
 
 # instructions MAILS
 instructions()
