@@ -212,14 +212,19 @@ void scan_header_window_ends(MbScan *scan);
  * where what stands before the delimiter ends. */
 uint64_t scan_block_cut(MbScan *scan, uint64_t end, bool by_delimiter);
 
-/* Whether a field begins at `at`; then its name's length and where its value begins. */
-ScanVerdict scan_name_at(MbScan *scan, size_t at, size_t *name_length, size_t *value);
-
 void scan_note_line_end(MbScan *scan, const ScanLine *line);
 
 /* What the block's bytes before the body are: header up to `header_end`, separator up to
  * `separator_end`; the part gets its ranges. */
 void scan_settle(MbScan *scan, uint64_t header_end, uint64_t separator_end);
+
+/* scan-name.c */
+/* Whether a field begins at `at`; then its name's length and where its value begins. */
+ScanVerdict scan_name_at(MbScan *scan, size_t at, size_t *name_length, size_t *value);
+MbFieldKind scan_name_kind(const uint8_t *name, size_t length);
+
+/* Names that show, even after several lines of junk, that the header goes on. */
+bool scan_name_is_well_known(const uint8_t *name, size_t length);
 
 /* scan-lead.c */
 ScanVerdict scan_lead_bom(MbScan *scan);  /* SCAN_YES: it was one, and is behind us */
