@@ -56,7 +56,12 @@ void mb_store_set_error(const MbStore *store, GError **error)
     switch (result & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: problem = "in use by another process"; break;
-    case SQLITE_READONLY: problem = "may not be written"; break;
+    case SQLITE_READONLY:
+        problem = result == SQLITE_READONLY_ROLLBACK
+                      ? "was left half-written by a program that was killed, and only who may "
+                        "write it and its folder can undo that: run this as they"
+                      : "may not be written";
+        break;
     case SQLITE_CANTOPEN:
         problem = "cannot open it or a file beside it";
         if (saved_errno == ENOENT) /* of a second try, to read only: it says nothing */
@@ -119,18 +124,39 @@ static bool create_private(const char *path, GError **error)
     return false;
 }
 
-/* To read a database in WAL mode SQLite writes beside it. Where it may not, and no WAL is there,
- * nobody else does: the file is read as it stands. The caller frees the name; NULL: no such case.
- */
+static bool has_beside_it(const char *path, const char *suffix)
+{
+    g_autofree char *name = g_strconcat(path, suffix, NULL);
+
+    return access(name, F_OK) == 0;
+}
+
+/* To read a database in WAL mode SQLite writes beside it. Where it may not, and nothing is there
+ * that says otherwise, nobody else does: the file is read as it stands. The caller frees the name;
+ * NULL: no such case. */
 static char *immutable_name(const char *path)
 {
     g_autofree char *folder = g_path_get_dirname(path);
-    g_autofree char *wal = g_strconcat(path, "-wal", NULL);
     g_autofree char *escaped = g_uri_escape_string(path, "/", FALSE);
 
-    if (access(folder, W_OK) == 0 || access(wal, F_OK) == 0)
+    if (access(folder, W_OK) == 0 || has_beside_it(path, "-wal") || has_beside_it(path, "-journal"))
         return NULL;
     return g_strdup_printf("file:%s?immutable=1", escaped);
+}
+
+/* Who was killed in a transaction leaves a rollback journal, which SQLite plays back for the next
+ * who reads, but not for one who only may read. What fails here is told by the reading. */
+static void undo_what_was_left(const char *path)
+{
+    sqlite3 *db = NULL;
+
+    if (has_beside_it(path, "-journal") &&
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+            SQLITE_OK) {
+        sqlite3_busy_timeout(db, BUSY_MS);
+        sqlite3_exec(db, "SELECT 1 FROM sqlite_master", NULL, NULL, NULL);
+    }
+    sqlite3_close(db);
 }
 
 static bool open_file(MbStore *store, MbStoreMode mode, GError **error)
@@ -146,6 +172,8 @@ static bool open_file(MbStore *store, MbStoreMode mode, GError **error)
                     g_strerror(errno));
         return false;
     }
+    if (mode == MB_STORE_READ_ONLY)
+        undo_what_was_left(store->path);
     if (mode == MB_STORE_CREATE && !create_private(store->path, error))
         return false;
     flags |= SQLITE_OPEN_NOMUTEX | (immutable != NULL ? SQLITE_OPEN_URI : 0);
@@ -311,7 +339,8 @@ MbStore *mb_store_open(const char *path, MbStoreMode mode, guint32 application,
         if (version == wanted)
             return g_steal_pointer(&store);
         g_set_error(error, MB_STORE_ERROR, MB_ERROR_DATA,
-                    version == 0 ? "%s: is no database of ours"
+                    version == 0 ? "%s: is empty: the program that began it was stopped, or its "
+                                   "-wal file was taken away"
                                  : "%s: was made by an older version: open it for writing once",
                     path);
         return NULL;

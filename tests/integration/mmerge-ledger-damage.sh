@@ -144,6 +144,22 @@ wait "$STARTED_PID" 2>/dev/null || true
 expect_exit 0 "$MB_BIN/mmerge" status --json --state sent ledger.db
 expect_equal "sent" "" "$(cat "$T/out")"
 
+if need_program "killed while the ledger is made" strace; then
+    case_begin "killed while the ledger is made: status says so, a run goes on"
+    stop_background "$SINK_PID"
+    rm -rf "$T/sink/store" ledger.db*
+    start_mailsink "$T/sink" --store "$T/sink/store"
+    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" expect_exit 137 strace -f -qq -o /dev/null -e trace=unlink \
+        -e inject=unlink:signal=KILL:when=1 "$MB_BIN/mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off \
+        --ledger ledger.db letter people.csv
+    [ -s ledger.db-journal ] || fail "nothing was left half-written"
+    expect_exit 65 "$MB_BIN/mmerge" status ledger.db
+    expect_line "ledger.db: is empty: the program that began it was stopped" "$T/err"
+    expect_missing ledger.db-journal
+    expect_exit 0 send
+    expect_equal "mailed" 600 "$(mailed | wc -l)"
+fi
+
 case_begin "a folder that is not there"
 expect_exit 73 "$MB_BIN/mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off --ledger nowhere/ledger.db letter \
     people.csv

@@ -288,6 +288,21 @@ fi
 
 # ---- the archive's side ----
 
+if need_program "killed while the archive is made" strace; then
+    case_begin "killed while the archive is made: list says what to do, a fetch goes on"
+    ten_mails "pop3 noop 1 drop"
+    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" expect_exit 137 strace -f -qq -o /dev/null -e trace=unlink \
+        -e inject=unlink:signal=KILL:when=1 "$popdump" fetch --password-file "$T/password" --tls off \
+        --server "pop3://u1@127.0.0.1:$SINK_POP3" "$T/archive"
+    [ -s "$T/archive/catalog.db-journal" ] || fail "nothing was left half-written"
+    expect_exit 65 "$popdump" list "$T/archive"
+    expect_line "is empty: the program that began it was stopped" "$T/err"
+    expect_line "popdump rebuild" "$T/err"
+    expect_exit 0 fetch --server "pop3://u1@127.0.0.1:$SINK_POP3" --tls off
+    check_archive 10
+    stop_background "$SINK_PID"
+fi
+
 case_begin "another account's archive"
 rm -rf "$T/archive"
 start_hostile good

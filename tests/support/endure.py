@@ -109,7 +109,7 @@ class Campaign:
         """state → addresses, as the ledger tells it."""
         code, out, error = self.tool("status", "--json", self.ledger)
         found = collections.defaultdict(set)
-        if code == 65 and ("holds no campaign" in error or "no database of ours" in error):
+        if code == 65 and ("holds no campaign" in error or "is empty" in error):
             return found # it was killed before it had one
         must(code == 0, "status:", code, error)
         for line in out.splitlines():

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define APPLICATION 0x6d627474
 
@@ -188,6 +190,85 @@ START_TEST(what_is_no_store_is_refused_and_left_alone)
 }
 END_TEST
 
+/* Ends as a killed process does, with half of a transaction in the file. */
+static void be_killed_while_writing(void)
+{
+    MbStore *store = mb_store_open(path, MB_STORE_CREATE, APPLICATION, migrations, NULL);
+
+    if (mb_store_run(store,
+                     "PRAGMA journal_mode=DELETE; INSERT INTO word (text) VALUES ('kept');"
+                     "PRAGMA cache_size=1",
+                     NULL) &&
+        mb_store_begin(store, true, NULL) &&
+        mb_store_run(store,
+                     "UPDATE word SET text = 'half';"
+                     "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 500)"
+                     " INSERT INTO word (data) SELECT randomblob(500) FROM n",
+                     NULL))
+        _exit(0);
+    _exit(1);
+}
+
+static void leave_half_written(void)
+{
+    g_autofree char *journal = g_strconcat(path, "-journal", NULL);
+    pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        be_killed_while_writing();
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert(g_file_test(journal, G_FILE_TEST_EXISTS));
+}
+
+START_TEST(what_a_killed_writer_left_is_undone_for_a_reader)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MbStore) store = NULL;
+    MbStatement *select;
+
+    leave_half_written();
+    store = mb_store_open(path, MB_STORE_READ_ONLY, APPLICATION, migrations, &error);
+    ck_assert_msg(store != NULL, "%s", error != NULL ? error->message : "");
+    select = mb_store_statement(store, "SELECT text FROM word", NULL);
+    ck_assert_int_eq(mb_statement_step(select, NULL), MB_NEXT);
+    ck_assert_str_eq(mb_statement_text(select, 0), "kept");
+    ck_assert_int_eq(mb_statement_step(select, NULL), MB_END);
+    ck_assert(!mb_store_run(store, "DELETE FROM word", NULL));
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    mode_t folder;
+    mode_t file;
+} unwritable[] = {
+    {"the folder", 0555, 0666},
+    {"the file", 0777, 0444},
+    {"both", 0555, 0444},
+};
+
+START_TEST(who_may_not_undo_it_is_told)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *journal = g_strconcat(path, "-journal", NULL);
+
+    leave_half_written();
+    ck_assert_int_eq(g_chmod(journal, 0444), 0);
+    ck_assert_int_eq(g_chmod(path, unwritable[_i].file), 0);
+    ck_assert_int_eq(g_chmod(folder, unwritable[_i].folder), 0);
+    ck_assert(getuid() != 0 || setresuid(65534, 65534, 0) == 0);
+    ck_assert_msg(mb_store_open(path, MB_STORE_READ_ONLY, APPLICATION, migrations, &error) == NULL,
+                  "%s", unwritable[_i].name);
+    ck_assert(getuid() != 65534 || setresuid(0, 0, 0) == 0);
+    ck_assert_int_eq(g_chmod(folder, 0700), 0);
+    ck_assert_msg(error->code == MB_ERROR_CANNOT_CREATE &&
+                      strstr(error->message, "was left half-written") != NULL,
+                  "%s: %d: %s", unwritable[_i].name, error->code, error->message);
+}
+END_TEST
+
 START_TEST(a_database_of_another_kind_is_refused)
 {
     g_autoptr(GError) error = NULL;
@@ -222,6 +303,8 @@ int main(void)
     tcase_add_test(tests, two_who_open_a_new_file_at_once_both_can);
     tcase_add_loop_test(tests, what_is_no_store_is_refused_and_left_alone, 0,
                         G_N_ELEMENTS(refusals));
+    tcase_add_test(tests, what_a_killed_writer_left_is_undone_for_a_reader);
+    tcase_add_loop_test(tests, who_may_not_undo_it_is_told, 0, G_N_ELEMENTS(unwritable));
     tcase_add_test(tests, a_database_of_another_kind_is_refused);
     tcase_add_test(tests, a_temporary_store_works);
     suite_add_tcase(suite, tests);

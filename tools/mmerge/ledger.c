@@ -243,7 +243,8 @@ static bool load_meta(MmLedger *ledger, GError **error)
     ledger->campaign = get_meta_text(ledger, "campaign");
     ledger->csv = get_meta_text(ledger, "csv");
     if (ledger->campaign == NULL || length != sizeof ledger->secret) {
-        g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA, "%s: holds no campaign",
+        g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA,
+                    "%s: holds no campaign: the program that began it was stopped",
                     mb_store_path(ledger->store));
         return false;
     }

@@ -21,7 +21,7 @@ typedef struct MbStore MbStore;
 typedef struct MbStatement MbStatement;
 
 typedef enum {
-    MB_STORE_READ_ONLY, /* must exist */
+    MB_STORE_READ_ONLY, /* must exist; what a killed writer left in it is undone where it may be */
     MB_STORE_CREATE,    /* made with mode 0600 where it is missing */
 } MbStoreMode;
 
