@@ -96,6 +96,15 @@ expect_line "5 rows: 5 good (8 recipients, " "$T/out"
 expect_line "the same To as a row before: row 7" "$T/out"
 expect_equal "words on stderr" "" "$(cat "$T/err")"
 
+case_begin "a suppression list as editors write it: byte order mark, CRLF, names, comments"
+printf '\xef\xbb\xbfann@example.net\r\n\r\n# Eva <eva@example.net>\r\nBob <bob@example.net>\r\n#ida@example.net' >never
+{ head -1 people.csv; printf '%s,%s@example.net,,ann.txt,x\n' A ann B bob E eva I '#ida' J ida; } >five.csv
+expect_exit 0 "$MB_BIN/mmerge" check --json --suppress never letter five.csv
+json '[row["verdict"] for row in rows] == ["suppressed", "suppressed", "good", "suppressed", "good"]'
+printf 'ann@example.net\n\0\nbob@example.net\n' >never
+expect_exit 65 "$MB_BIN/mmerge" check --suppress never letter five.csv
+expect_line "never: is no text: it holds a NUL" "$T/err"
+
 case_begin "many rows of a kind are counted, the first ten named"
 { echo name,email,copy,file,text; seq 12 | sed 's/.*/Ü&,u&@example.net,,ann.txt,x/'; } >many.csv
 expect_exit 0 "$MB_BIN/mmerge" check letter many.csv

@@ -316,14 +316,32 @@ expect_exit 0 send --connections 2 --window 1
 are "$four" "" "" "" ""
 expect_line "1 of 2 connections were given up: the server takes no more from this account" "$T/err"
 
+case_begin "in doubt: a name with # before it is no comment where it is in doubt by that name"
+fresh --fault "smtp dot 1 lose"
+cp people.csv kept.csv
+echo '#1,#ann@x.test' >>people.csv
+expect_exit 75 send
+in_state in-doubt >doubtful
+expect_line "#ann" doubtful
+printf '#1001\n#ann@x.test\n' >arrived
+expect_exit 0 "$MB_BIN/mmerge" resolve --sent arrived "$ledger"
+expect_equal "sent" "#ann " "$(in_state sent)"
+expect_line "1 recipients settled" "$T/out"
+mv kept.csv people.csv
+
 case_begin "in doubt: resolved as sent, resolved as unsent, or sent again by word"
 fresh --fault "smtp dot 1 lose"
 expect_exit 75 send
 doubt=$(in_state in-doubt)
 expect_equal "in doubt" "$four" "$doubt"
 echo ann@x.test >arrived
-printf 'bob@x.test\neva@x.test\n' >missing
+printf 'b\0o\0b\0@\0x\0.\0t\0e\0s\0t\0\n\0' >missing
+expect_exit 65 "$MB_BIN/mmerge" resolve --sent arrived --unsent missing "$ledger"
+expect_line "missing: is no text: it holds a NUL" "$T/err"
+expect_equal "in doubt" "$four" "$(in_state in-doubt)"
+printf '\xef\xbb\xbfbob@x.test\r\n# eva too\r\n#ida@x.test\r\neva@x.test' >missing
 expect_exit 0 "$MB_BIN/mmerge" resolve --sent arrived --unsent missing "$ledger"
+expect_equal "words on stderr" "" "$(cat "$T/err")"
 expect_equal "sent" "ann " "$(in_state sent)"
 expect_equal "pending" "bob eva " "$(in_state pending)"
 expect_exit 75 send

@@ -156,17 +156,34 @@ static bool suppress_line(GHashTable *set, char *line, GError **error)
     return true;
 }
 
+/* A comment, unless it is an address as it stands: `#ann@example.net` is one. */
+static void suppress_comment(GHashTable *set, const char *line)
+{
+    g_autoptr(GString) wire = g_string_new(NULL);
+
+    if (mb_compose_address(line, strlen(line), wire, NULL, NULL))
+        g_hash_table_add(set, mm_address_fold(wire->str));
+}
+
 bool campaign_read_suppressed(GHashTable *set, const char *path, const GBytes *bytes,
                               GError **error)
 {
     size_t length;
     const char *data = g_bytes_get_data((GBytes *)bytes, &length);
+    bool marked = length >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0;
     g_autofree char *copy = g_strndup(data, length);
-    g_auto(GStrv) lines = g_strsplit(copy, "\n", -1);
+    g_auto(GStrv) lines = g_strsplit(copy + (marked ? 3 : 0), "\n", -1);
 
+    if (strlen(copy) < length) {
+        g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_DATA, "%s: is no text: it holds a NUL",
+                    path);
+        return false;
+    }
     for (guint i = 0; lines[i] != NULL; i++) {
         char *line = g_strstrip(lines[i]);
 
+        if (*line == '#')
+            suppress_comment(set, line);
         if (*line == '\0' || *line == '#')
             continue;
         if (!suppress_line(set, line, error)) {

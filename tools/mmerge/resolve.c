@@ -17,28 +17,52 @@ typedef struct {
     uint64_t names, entries, unknown;
 } Resolved;
 
-/* A line a name; blank lines and those that begin with # say nothing. */
+/* What begins with # is a comment, unless it is in doubt by that name. */
+static bool resolve_name(MmLedger *ledger, const char *name, bool sent, Resolved *resolved,
+                         GError **error)
+{
+    int64_t now = g_get_real_time() / G_USEC_PER_SEC;
+    uint64_t n = 0;
+
+    if (strlen(name) <= LINE_MAX_LENGTH && !mm_ledger_resolve(ledger, name, sent, now, &n, error))
+        return false;
+    if (name[0] == '#' && n == 0)
+        return true;
+    resolved->names++;
+    resolved->entries += n;
+    if (n == 0 && resolved->unknown++ < NAMES_SHOWN) {
+        g_autofree char *shown = mb_text_printable(name, strlen(name));
+        mb_log_warning("%s: not in doubt, left as it is", shown);
+    }
+    return true;
+}
+
+/* Names in UTF-16 would be taken for the first characters of each. */
+static bool is_text(const char *line, size_t length, const char *path, GError **error)
+{
+    if (memchr(line, '\0', length) == NULL)
+        return true;
+    g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA, "%s: is no text: it holds a NUL", path);
+    return false;
+}
+
 static bool resolve_lines(MmLedger *ledger, FILE *file, const char *path, bool sent,
                           Resolved *resolved, GError **error)
 {
     char *line = NULL;
     size_t size = 0;
-    int64_t now = g_get_real_time() / G_USEC_PER_SEC;
-    bool good = true;
+    ssize_t length;
+    bool first = true, good = true;
 
-    while (good && getline(&line, &size, file) >= 0) {
-        const char *name = g_strstrip(line);
-        uint64_t n = 0;
-        if (name[0] == '\0' || name[0] == '#')
-            continue;
-        good =
-            strlen(name) > LINE_MAX_LENGTH || mm_ledger_resolve(ledger, name, sent, now, &n, error);
-        resolved->names++;
-        resolved->entries += n;
-        if (good && n == 0 && resolved->unknown++ < NAMES_SHOWN) {
-            g_autofree char *shown = mb_text_printable(name, strlen(name));
-            mb_log_warning("%s: not in doubt, left as it is", shown);
-        }
+    while (good && (length = getline(&line, &size, file)) >= 0) {
+        bool marked = first && g_str_has_prefix(line, "\xEF\xBB\xBF");
+        const char *name;
+
+        good = is_text(line, (size_t)length, path, error);
+        name = g_strstrip(line + (marked ? 3 : 0));
+        first = false;
+        if (good && name[0] != '\0')
+            good = resolve_name(ledger, name, sent, resolved, error);
     }
     if (good && ferror(file)) {
         mb_file_set_error(error, path, "cannot be read", errno);
