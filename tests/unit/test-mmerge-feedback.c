@@ -1,4 +1,5 @@
 #include "feedback.h"
+#include "report-address.h"
 #include "suite.h"
 
 #include <mailbatch/base/file.h>
@@ -56,6 +57,40 @@ START_TEST(a_status_is_found_in_words)
     g_autofree char *got = mm_verdict_find_status(texts[_i].text);
 
     ck_assert_msg(g_strcmp0(got, texts[_i].status) == 0, "%s: %s", texts[_i].text, got);
+}
+END_TEST
+
+/* --- addresses ---------------------------------------------------------------------------- */
+
+static const struct {
+    const char *value, *address;
+} addresses[] = {
+    {"rfc822; ann@example.net", "ann@example.net"},
+    {"ann@example.net", "ann@example.net"},
+    {"RFC822;<ann@example.net>", "ann@example.net"},
+    {"rfc822; ann@example.net (expanded from <all@example.net>)", "ann@example.net"},
+    {"rfc822; <ann@example.net>\t(Ann)", "ann@example.net"},
+    {"rfc822; ann@example.net.", "ann@example.net"},
+    {"rfc822; \"a b\"@example.net", "\"a b\"@example.net"},
+    {"rfc822; \"a b@example.net", "\"a b@example.net"},
+    {"rfc822; ann@b\u00fccher.example", "ann@xn--bcher-kva.example"},
+    {"utf-8; zo\\x{EB}@example.net", "zo\u00eb@example.net"},
+    {"UTF-8 ;ann@b\\x{fc}cher.example", "ann@xn--bcher-kva.example"},
+    {"utf-8; zo\u00eb@example.net", "zo\u00eb@example.net"},
+    {"utf-8; a\\x{0}\\x{D800}\\x{110000}\\x{41@b.example",
+     "a\\x{0}\\x{D800}\\x{110000}\\x{41@b.example"},
+    {"rfc822; zo\\x{EB}@example.net", "zo\\x{EB}@example.net"},
+    {"utf-8-x; zo\\x{EB}@example.net", "zo\\x{EB}@example.net"},
+    {"rfc822; nobody", NULL},
+    {";", NULL},
+    {"", NULL},
+};
+
+START_TEST(an_address_is_read_as_the_ledger_has_it)
+{
+    g_autofree char *got = mm_report_address(addresses[_i].value);
+
+    ck_assert_msg(g_strcmp0(got, addresses[_i].address) == 0, "%s: %s", addresses[_i].value, got);
 }
 END_TEST
 
@@ -258,6 +293,7 @@ int main(void)
 
     tcase_add_loop_test(tcase, a_verdict_tells_no_good_from_not_now, 0, G_N_ELEMENTS(verdicts));
     tcase_add_loop_test(tcase, a_status_is_found_in_words, 0, G_N_ELEMENTS(texts));
+    tcase_add_loop_test(tcase, an_address_is_read_as_the_ledger_has_it, 0, G_N_ELEMENTS(addresses));
     tcase_add_loop_test(tcase, a_report_is_read, 0, G_N_ELEMENTS(reports));
     tcase_add_loop_test(tcase, a_report_is_read_from_a_file, 0, G_N_ELEMENTS(reports));
     tcase_add_loop_test(tcase, a_report_cut_anywhere_is_read_without_harm, 0,

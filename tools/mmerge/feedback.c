@@ -1,5 +1,7 @@
 #include "feedback.h"
 
+#include "report-address.h"
+
 #include <mailbatch/base/text.h>
 #include <mailbatch/mime/address.h>
 #include <mailbatch/mime/scan.h>
@@ -111,22 +113,6 @@ static bool is(const GString *name, const char *wanted)
     return g_ascii_strcasecmp(name->str, wanted) == 0;
 }
 
-/* `rfc822; user@example.net`: what stands behind the type. */
-static char *typed_address(const char *value)
-{
-    const char *semicolon = strchr(value, ';');
-    char *address = g_strstrip(g_strdup(semicolon != NULL ? semicolon + 1 : value));
-    size_t length = strlen(address);
-
-    if (length >= 2 && address[0] == '<' && address[length - 1] == '>') {
-        memmove(address, address + 1, length - 2);
-        address[length - 2] = '\0';
-    }
-    if (strchr(address, '@') == NULL)
-        g_clear_pointer(&address, g_free);
-    return address;
-}
-
 static void set(char **field, char *value)
 {
     g_free(*field);
@@ -166,9 +152,9 @@ static void take_field(MmFeedbackItem *item, bool *acted, const GString *name, c
     if (is(name, "Action")) {
         *acted = take_action(item, value);
     } else if (is(name, "Original-Recipient")) {
-        set(&item->address, typed_address(value));
+        set(&item->address, mm_report_address(value));
     } else if (is(name, "Final-Recipient")) {
-        set(&item->final, typed_address(value));
+        set(&item->final, mm_report_address(value));
     } else if (is(name, "Status")) {
         set(&item->status, mm_verdict_find_status(value));
     } else if (is(name, "Diagnostic-Code")) {
@@ -244,7 +230,7 @@ static void read_complaint(Reading *reading, const char *text, size_t length)
                         g_ascii_strcasecmp(value->str, "opt-out") == 0;
             set(&item.text, shown(value->str));
         } else if (is(name, "Original-Rcpt-To") && item.address == NULL) {
-            item.address = typed_address(value->str);
+            item.address = mm_report_address(value->str);
         }
     }
     if (complains && reading->feedback->items->len < ITEMS_MAX)
@@ -293,7 +279,7 @@ static void read_qmail(Reading *reading, const char *text, size_t length)
         if (close == NULL || close[0] != '>' || close[1] != ':')
             continue;
         *close = '\0';
-        item.address = typed_address(at);
+        item.address = mm_report_address(at);
         paragraph = close + 2;
         at = strstr(paragraph, "\n\n");
         if (at == NULL)
