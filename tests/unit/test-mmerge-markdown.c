@@ -21,6 +21,14 @@ static const struct {
      "}}&amp;b=1</a></p>\n"},
     {"a value in an image", "![{{ alt }}](img/{{ file }})\n",
      "<p><img src=\"img/{{ file }}\" alt=\"{{ alt }}\"></p>\n"},
+    {"a value between angle brackets is a link", "at <{{- url|trim -}}>.\n",
+     "<p>at <a href=\"{{ \"mailto:\" if \"@\" in (url|trim) and \"/\" not in (url|trim) else \"\" "
+     "}}"
+     "{{ url|trim }}\">{{ url|trim }}</a>.</p>\n"},
+    {"a value that is a whole tag by word", "<{{ tag|safe }}>x\n", "<p><{{ tag|safe }}>x</p>\n"},
+    {"a value in a tag of the author's", "<b {{ x }}>x</b>\n", "<p><b {{ x }}>x</b></p>\n"},
+    {"a value between angle brackets in code", "`<{{ x }}>`\n",
+     "<p><code>&lt;{{ x }}&gt;</code></p>\n"},
     {"a condition in a line", "a {% if x %}b{% endif %} c\n",
      "<p>a {% if x %}b{% endif %} c</p>\n"},
     {"a condition around a paragraph", "{% if x %}\nyes\n{% else %}\nno\n{% endif %}\n",

@@ -250,6 +250,36 @@ static const char *control_comment(const Converter *converter, const char *at)
     return NULL;
 }
 
+/* `<{{ url }}>`, Markdown's link that shows its own address, has passed as an HTML tag of that
+ * name: it would show nothing, and be whatever tag a row says. NULL: it is none, or is to be one
+ * (`safe`).
+ */
+static const char *bare_link(const Converter *converter, const char *at, GString *out)
+{
+    const char *after, *end;
+    const Tag *tag = tag_at(converter, at + 1, &after);
+    g_autofree char *value = NULL;
+
+    if (tag == NULL || !tag->shows || *after != '>')
+        return NULL;
+    end = tag->end - 2;
+    value = g_strndup(tag->start + 2, (gsize)(end - tag->start) - 2);
+    g_strstrip(value);
+    if (value[0] == '-')
+        value[0] = ' ';
+    if (g_str_has_suffix(value, "-"))
+        value[strlen(value) - 1] = ' ';
+    g_strstrip(value);
+    if (value[0] == '\0' || g_str_has_suffix(value, "safe"))
+        return NULL;
+    g_string_append_printf(
+        out,
+        "<a href=\"{{ \"mailto:\" if \"@\" in (%s) and \"/\" not in (%s) else \"\" }}"
+        "{{ %s }}\">{{ %s }}</a>",
+        value, value, value, value);
+    return after + 1;
+}
+
 static void restore(const Converter *converter, const GString *html, GString *out)
 {
     for (const char *at = html->str; *at != '\0';) {
@@ -258,6 +288,10 @@ static void restore(const Converter *converter, const GString *html, GString *ou
 
         g_string_append_len(out, at, (gssize)plain);
         at += plain;
+        if (*at == '<' && (after = bare_link(converter, at, out)) != NULL) {
+            at = after;
+            continue;
+        }
         if (*at == '<' || *at == '&') {
             after = control_comment(converter, at);
             if (after == NULL)
