@@ -160,6 +160,18 @@ if need_program "killed while the ledger is made" strace; then
     expect_equal "mailed" 600 "$(mailed | wc -l)"
 fi
 
+case_begin "a ledger with a second name, by which others would be mailed again"
+killed_half_way
+ln ledger.db other.db
+mv ledger.db first.db
+mv other.db ledger.db
+stops 65 "ledger.db: has a second name (a hard link)"
+expect_exit 0 "$MB_BIN/mmerge" status ledger.db
+rm first.db
+expect_exit 0 send
+expect_equal "mailed" 600 "$(mailed | wc -l)"
+nobody_twice
+
 case_begin "a folder that is not there"
 expect_exit 73 "$MB_BIN/mmerge" send --server "smtp://127.0.0.1:$SINK_SMTP" --tls off --ledger nowhere/ledger.db letter \
     people.csv

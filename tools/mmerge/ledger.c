@@ -6,6 +6,7 @@
 #include <mailbatch/base/text.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define APPLICATION_ID 0x6d6d6c31 /* "mml1" */
@@ -316,10 +317,26 @@ static bool begin_run(MmLedger *ledger, int64_t now, GError **error)
     return true;
 }
 
+/* By another name of the same file there are other marks, and another write-ahead log. */
+static bool has_one_name(const char *path, GError **error)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0 || status.st_nlink < 2)
+        return true;
+    g_set_error(error, MM_LEDGER_ERROR, MB_ERROR_DATA,
+                "%s: has a second name (a hard link), and what lies beside it goes by one only: "
+                "remove the other name, or make a copy of it",
+                path);
+    return false;
+}
+
 static bool open_marks(MmLedger *ledger, const char *path, GError **error)
 {
     g_autofree char *marks_path = g_strconcat(path, MARKS_SUFFIX, NULL);
 
+    if (!has_one_name(path, error))
+        return false;
     ledger->marks = mm_marks_open(marks_path, error);
     if (ledger->marks == NULL)
         g_prefix_error(error, "%s: ", path);
