@@ -28,16 +28,21 @@ static void print_version(const char *tool, const char *version)
     printf("%.*s (mailbatch) %s\n", (int)strcspn(tool, " "), tool, version);
 }
 
+/* Of a terminal: an ellipsis takes one, and three octets. */
+static int columns(const MbCommand *command)
+{
+    return (int)(g_utf8_strlen(command->name, -1) + g_utf8_strlen(command->operands, -1));
+}
+
 static void print_commands(const char *tool, const char *description, const MbCommand *commands)
 {
     int width = 0;
 
     for (const MbCommand *command = commands; command->name != NULL; command++)
-        width = MAX(width, (int)(strlen(command->name) + strlen(command->operands)));
+        width = MAX(width, columns(command));
     printf("Usage: %s COMMAND [OPTION…] …\n\n", tool);
     for (const MbCommand *command = commands; command->name != NULL; command++) {
-        printf("  %s %s%*s  %s\n", command->name, command->operands,
-               width - (int)(strlen(command->name) + strlen(command->operands)), "",
+        printf("  %s %s%*s  %s\n", command->name, command->operands, width - columns(command), "",
                command->summary);
     }
     printf("\n%s\n", description);
