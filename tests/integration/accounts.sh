@@ -30,11 +30,11 @@ rc()
 
 # --- msmtp's ------------------------------------------------------------------------------------
 
-# The newest message of u1's, once N have come.
+# The newest message of u1's, once N have come: within a second names are in no order.
 newest()
 {
     wait_for mail_arrived u1 "$1"
-    mail_files u1 | tail -n 1
+    find "$MAIL_DIR/u1/Maildir" -path '*/new/*' -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2-
 }
 
 if need_servers "accounts against Postfix and Dovecot"; then
