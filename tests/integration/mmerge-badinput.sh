@@ -162,6 +162,12 @@ row "template: a line break in the Subject" 65 'people.csv: row 2: Subject: hold
 
 whole "attachment: missing" 66 'letter:4: Attachment: a.pdf: cannot read: No such file or directory' \
     letter "${header}Attachment: a.pdf\n\nHello\n"
+mkfifo good/fifo
+whole "attachment: a fifo is not waited for" 66 'letter:4: Attachment: fifo: is no regular file' \
+    letter "${header}Attachment: fifo\n\nHello\n"
+row "attachment: a row's is a fifo" 65 'people.csv: row 2: Attachment: fifo: is no regular file' \
+    letter "${header}Attachment: {{ name }}\n\nHello\n" people.csv 'name,email\nfifo,ann@example.net\n'
+rm good/fifo
 row "attachment: a row's is missing" 65 'people.csv: row 3: Attachment: Bob.pdf: cannot read: No such file or directory' \
     letter "${header}Attachment: {{ name }}.pdf\n\nHello\n" Ann.pdf x
 row "attachment: a value that leads out of the folder" 65 'people.csv: row 2: Attachment: "../../etc/passwd": a value of the CSV may not lead out' \
@@ -229,6 +235,13 @@ mkdir folder
 expect_exit 66 "$MB_BIN/mmerge" check good/letter folder
 expect_line "folder: is no regular file" "$T/err"
 expect_one_line "$T/err"
+
+case_begin "a list without a name of its own needs --ledger"
+expect_exit 64 "$MB_BIN/mmerge" send --server smtp://127.0.0.1:1 --tls off good/letter /dev/stdin <good/people.csv
+expect_line "/dev/stdin: a list without a name of its own needs --ledger FILE" "$T/err"
+expect_exit 69 "$MB_BIN/mmerge" send --server smtp://127.0.0.1:1 --tls off --ledger "$T/own.db" --retry 1 \
+    good/letter /dev/stdin <good/people.csv
+rm -f "$T"/own.db*
 
 case_begin "preview of one row, and of rows that are not there"
 cd good

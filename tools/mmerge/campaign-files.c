@@ -3,11 +3,26 @@
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/text.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* A fifo would be waited for, a device read without end. */
+static bool may_be_read(const char *path, GError **error)
+{
+    g_autofree char *shown = NULL;
+    struct stat status;
+
+    if (stat(path, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+        return true;
+    shown = mb_text_printable(path, strlen(path));
+    g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_NO_INPUT, "%s: is no regular file", shown);
+    return false;
+}
 
 MbComposePart *campaign_load_part(const char *path, const char *content_id, GBytes **bytes,
                                   GError **error)
 {
-    g_autoptr(GBytes) content = mb_file_read(path, MAX_ATTACHMENT, error);
+    g_autoptr(GBytes) content =
+        may_be_read(path, error) ? mb_file_read(path, MAX_ATTACHMENT, error) : NULL;
     g_autofree char *name = g_path_get_basename(path);
     MbComposePart *part;
 

@@ -117,6 +117,16 @@ static bool open_ledger(Send *send, GError **error)
     return !options->resend || mm_ledger_release_doubtful(send->ledger, &doubtful, error);
 }
 
+/* Beside the list. What /dev/stdin is today is not what it is tomorrow. */
+static char *default_ledger(const char *csv, GError **error)
+{
+    if (!g_str_has_prefix(csv, "/dev/") && !g_str_has_prefix(csv, "/proc/"))
+        return g_strconcat(csv, ".mmerge.db", NULL);
+    g_set_error(error, MM_CAMPAIGN_ERROR, MB_ERROR_USAGE,
+                "%s: a list without a name of its own needs --ledger FILE", csv);
+    return NULL;
+}
+
 static bool open_all(Send *send, char *const *operands, GError **error)
 {
     const MmSendOptions *options = send->options;
@@ -130,8 +140,10 @@ static bool open_all(Send *send, char *const *operands, GError **error)
         send->trial = mm_intake_trial(send->campaign, &intake, error);
         return send->trial != NULL;
     }
-    send->ledger_path = options->ledger != NULL ? g_strdup(options->ledger)
-                                                : g_strconcat(operands[1], ".mmerge.db", NULL);
+    send->ledger_path =
+        options->ledger != NULL ? g_strdup(options->ledger) : default_ledger(operands[1], error);
+    if (send->ledger_path == NULL)
+        return false;
     send->name = options->campaign_name != NULL ? g_strdup(options->campaign_name)
                                                 : mm_campaign_default_name(send->campaign);
     return open_ledger(send, error);
