@@ -214,6 +214,16 @@ archived 120
 expect_equal "LISTs" 2 "$(said LIST)"
 stop_box
 
+# An empty listing is not a mailbox from which all is gone: what is known of it stays.
+case_begin "a look that is cut is told, and records nothing as gone"
+begin_box '{"count": 120, "uidl-of": "cut"}'
+fetch 0
+expect_line "whether the server has more" "$T/err"
+archived 120
+expect_equal "sessions" 1 "$(grep -c '"kind":"session",' "$T"/archive/journal/*.jsonl)"
+expect_no_line '"kind":"gone"' <(cat "$T"/archive/journal/*.jsonl)
+stop_box
+
 case_begin "a look that is refused is no failure"
 begin_box '{"count": 60, "login": ["+OK", "-ERR [SYS/TEMP] too many logins"]}'
 fetch 0

@@ -17,7 +17,7 @@ clients say to stdout. CONTROL-FILE is read at each connection: JSON, with any o
     login [TEXT …]  the replies to the first logins of the process; then "+OK"
     capa [TEXT …]   further capabilities
     top false       no TOP
-    uidl-of false   no UIDL of a single message
+    uidl-of false   no UIDL of a single message ("cut": the connection ends instead)
     twins [N …]     these are copies of the first of them
     one-id [N …]    these are listed under one unique-id
     endless-top N   TOP sends so many octets of header
@@ -147,6 +147,8 @@ class Session(socketserver.StreamRequestHandler):
             ids = ["%d %s" % (i + 1, self.listed_id(n)) for i, n in enumerate(self.numbers)]
             if len(words) == 1:
                 self.say_lines(ids)
+            elif self.wish.get("uidl-of", True) == "cut":
+                raise ConnectionError
             elif self.wish.get("uidl-of", True) and 0 < int(words[1]) <= len(ids):
                 self.say("+OK " + ids[int(words[1]) - 1])
             else:

@@ -23,7 +23,8 @@ bool pd_look_event(PdRun *run, const MbPop3Event *event)
 {
     PdLook *look = &run->look;
 
-    if (!look->open || (event->stage != MB_POP3_STAGE_STAT && event->stage != MB_POP3_STAGE_UIDL))
+    if (!look->open || event->kind == MB_POP3_EVENT_CLOSED ||
+        (event->stage != MB_POP3_STAGE_STAT && event->stage != MB_POP3_STAGE_UIDL))
         return false;
     if (event->kind == MB_POP3_EVENT_STAT)
         look->same_sums =
