@@ -371,6 +371,25 @@ expect_equal "DELEs" 0 "$(said DELE)"
 archived 20
 stop_box
 
+# All of one size: asked for twice, they would pass for each other.
+case_begin "an archive that was lost while it was held asks for each message once"
+begin_box '{"count": 20, "same": true}'
+fetch 0
+wish '{"count": 20, "same": true, "ids": "new", "cut-top": 15}'
+fetch 75 --retry 1 --window 1
+rm "$T"/archive/open/* "$T"/archive/catalog.db*
+expect_exit 0 "$popdump" rebuild "$T/archive"
+wish '{"count": 20, "same": true, "ids": "new"}'
+before=$(said RETR)
+fetch 0 --window 4
+expect_equal "RETRs" $((before + 20)) "$(said RETR)"
+archived 20
+for number in {1..20}; do
+    expect_line "mail $(printf %04d "$number")" <(
+        "$popdump" list --json "$T/archive" | grep "\"uidl\":\"new$number\"")
+done
+stop_box
+
 case_begin "an id that is listed twice is nobody's new name"
 begin_box '{"count": 10}'
 fetch 0

@@ -245,7 +245,12 @@ static bool heal(PdRun *run, const PdAbsence *absence, GError **error)
         .top = mb_pop3_session_capabilities(run->session)->top,
     };
 
-    if (candidates == NULL || (candidates->len > 0 && !compare(run, &healing, error)))
+    if (candidates == NULL)
+        return false;
+    /* What was decided stays: of an empty archive messages have been asked for by now. */
+    if (candidates->len == 0)
+        return true;
+    if (!compare(run, &healing, error))
         return false;
     pd_run_decide(run);
     return true;
