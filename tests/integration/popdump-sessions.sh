@@ -215,13 +215,19 @@ expect_equal "LISTs" 2 "$(said LIST)"
 stop_box
 
 # An empty listing is not a mailbox from which all is gone: what is known of it stays.
-case_begin "a look that is cut is told, and records nothing as gone"
+case_begin "a look that is cut records nothing as gone, and looks again by the listing"
 begin_box '{"count": 120, "uidl-of": "cut"}'
 fetch 0
-expect_line "whether the server has more" "$T/err"
 archived 120
-expect_equal "sessions" 1 "$(grep -c '"kind":"session",' "$T"/archive/journal/*.jsonl)"
+expect_equal "logins" 3 "$(said PASS)"
+expect_equal "LISTs" 2 "$(said LIST)"
 expect_no_line '"kind":"gone"' <(cat "$T"/archive/journal/*.jsonl)
+wish '{"count": 300, "part": 60, "uidl-of": "cut", "remove": ['"$(seq -s, 1 120)"']}'
+rm -r "$T/archive"
+before=$(said "UIDL ")
+fetch 0
+archived 180
+expect_equal "single UIDLs" $((before + 1)) "$(said "UIDL ")"
 stop_box
 
 case_begin "a look that is refused is no failure"

@@ -9,13 +9,16 @@ void pd_look_remember(PdRun *run)
 {
     size_t length = pd_plan_length(run->plan);
     const PdItem *last = length > 0 ? pd_plan_item(run->plan, length - 1) : NULL;
-    bool telling = last != NULL && last->number == length && last->uidl != NULL && !last->repeated;
+    bool useless = run->look.useless;
+    bool telling =
+        !useless && last != NULL && last->number == length && last->uidl != NULL && !last->repeated;
 
     g_free(run->look.last);
     run->look = (PdLook){
         .messages = length,
         .bytes = pd_plan_listed_bytes(run->plan),
         .last = telling ? g_strdup(last->uidl) : NULL,
+        .useless = useless,
     };
 }
 
@@ -49,6 +52,7 @@ bool pd_look(PdRun *run, bool *same, GError **error)
     mb_pop3_session_ask_uidl_of(run->session, look->messages);
     good = pd_run_settle(run, error);
     look->open = false;
+    look->useless = !good;
     *same = good && look->same_sums && look->same_last;
     if (*same)
         mb_log_note("%s: lists what it listed before", mb_stream_name(run->stream));

@@ -40,6 +40,7 @@ typedef struct {
 typedef struct {
     bool open; /* STAT and UIDL were asked for it */
     bool same_sums, same_last;
+    bool useless; /* the session ended at that: it is not asked again */
     uint64_t messages, bytes;
     char *last; /* unique-id of the last message; NULL: the comparison would tell nothing */
 } PdLook;

@@ -156,6 +156,18 @@ static bool was_a_guess(const PdRun *run, const GError *error)
            (error->domain == MB_POP3_ERROR || error->domain == MB_NET_ERROR);
 }
 
+/* After a look that ended where the server was asked whether it lists the same: it may tell by its
+ * listing. */
+static bool looks_by_listing(PdRun *run, const GError *error)
+{
+    if (run->reason != PD_SESSION_LOOK || !run->look.useless || run->look.last == NULL)
+        return false;
+    g_clear_pointer(&run->look.last, g_free);
+    if (error->domain != MB_POP3_ERROR && error->domain != MB_NET_ERROR)
+        return false;
+    return !run->stopping && !pd_stop_asked() && wait_ms(run, login_delay_ms(run));
+}
+
 bool pd_run_sessions(PdRun *run, GError **error)
 {
     for (;;) {
@@ -176,6 +188,11 @@ bool pd_run_sessions(PdRun *run, GError **error)
         }
         if (good)
             continue;
+        if (looks_by_listing(run, failed)) {
+            mb_log_note("%s; again, by its listing", failed->message);
+            pd_run_disconnect(run);
+            continue;
+        }
         if (was_a_guess(run, failed)) {
             mb_log_warning("%s; whether the server has more than it listed is not known",
                            failed->message);
