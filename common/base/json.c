@@ -1,4 +1,5 @@
 #include <mailbatch/base/json.h>
+#include <mailbatch/base/lanes.h>
 #include <math.h>
 #include <string.h>
 
@@ -7,74 +8,40 @@ void mb_json_init(MbJson *json, GString *out)
     *json = (MbJson){.out = out};
 }
 
-/* Room for `length` more bytes; who writes them adds them to `out->len` and ends with put_end(). */
-static inline char *room(GString *out, size_t length)
+void mb_json_grow(GString *out, size_t length)
 {
     gsize had = out->len;
 
-    if (had + length >= out->allocated_len) {
-        g_string_set_size(out, had + length);
-        out->len = had;
-    }
-    return out->str + had;
-}
-
-static inline void put_end(GString *out, const char *end)
-{
-    out->len = (gsize)(end - out->str);
-    out->str[out->len] = '\0';
-}
-
-static inline char *separate(MbJson *json, char *to)
-{
-    if (json->need_comma)
-        *to++ = ',';
-    json->need_comma = true;
-    return to;
-}
-
-/* memcpy() for what is mostly short; a call would cost more than the bytes. */
-static G_ALWAYS_INLINE inline char *copy(char *to, const void *bytes, size_t length)
-{
-    const char *from = bytes;
-
-    if (length > 32) {
-        memcpy(to, from, length);
-    } else if (length >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + length - 16, from + length - 16, 16);
-    } else if (length >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + length - 8, from + length - 8, 8);
-    } else if (length >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + length - 4, from + length - 4, 4);
-    } else {
-        for (size_t i = 0; i < length; i++)
-            to[i] = from[i];
-    }
-    return to + length;
+    g_string_set_size(out, had + length);
+    out->len = had;
 }
 
 static void append(MbJson *json, const char *text, size_t length)
 {
-    char *to = separate(json, room(json->out, length + 1));
+    char *to = mb_json_room(json, length);
 
-    put_end(json->out, copy(to, text, length));
+    memcpy(to, text, length);
+    mb_json_wrote(json, to + length, true);
 }
 
 static void open_scope(MbJson *json, char bracket)
 {
-    append(json, &bracket, 1);
+    char *to = mb_json_room(json, 1);
+
+    *to++ = bracket;
+    mb_json_wrote(json, to, false);
     json->depth++;
-    json->need_comma = false;
 }
 
 static void close_scope(MbJson *json, char bracket)
 {
+    char *to;
+
     g_assert(json->depth > 0);
     json->need_comma = false;
-    append(json, &bracket, 1);
+    to = mb_json_room(json, 1);
+    *to++ = bracket;
+    mb_json_wrote(json, to, true);
     json->depth--;
 }
 
@@ -119,42 +86,34 @@ static char *put_escaped(char *to, uint8_t c)
     return to + 5;
 }
 
-#define EACH(byte) (0x0101010101010101u * (byte))
-
-/* Whether none of eight bytes is a control, a quote, a backslash, DEL or beyond ASCII. */
-static bool are_plain(uint64_t bytes)
+/* What does not stand for itself in a string. */
+static inline MbLanes is_special(MbLanes block)
 {
-    uint64_t quote = bytes ^ EACH('"');
-    uint64_t backslash = bytes ^ EACH('\\');
-    uint64_t rest = bytes ^ EACH(0x7F);
-    uint64_t zero = (quote - EACH(1)) | (backslash - EACH(1)) | (rest - EACH(1));
-
-    /* A borrow can only say no where yes would be right. */
-    return ((zero | (bytes - EACH(0x20)) | bytes) & EACH(0x80)) == 0;
-}
-
-static bool is_plain(uint8_t c)
-{
-    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+    return (MbLanes)((block < 0x20) | (block >= 0x7F) | (block == '"') | (block == '\\'));
 }
 
 /* Copies what stands for itself, up to the first byte that does not. */
-static char *copy_plain(char *to, const uint8_t **from, const uint8_t *end)
+static inline char *copy_plain(char *to, const uint8_t **from, const uint8_t *end)
 {
     const uint8_t *at = *from;
+    size_t count = MB_LANES;
+    MbLanes block;
 
-    while (end - at >= 8) {
-        uint64_t bytes;
-
-        memcpy(&bytes, at, 8);
-        if (!are_plain(bytes))
-            break;
-        memcpy(to, &bytes, 8);
-        to += 8;
-        at += 8;
+    while ((size_t)(end - at) >= MB_LANES && count == MB_LANES) {
+        block = mb_lanes_load(at);
+        memcpy(to, &block, MB_LANES);
+        count = mb_lanes_first(is_special(block));
+        to += count;
+        at += count;
     }
-    while (at < end && is_plain(*at))
-        *to++ = (char)*at++;
+    if (count == MB_LANES && at < end) {
+        /* The NULs behind the last bytes are special. */
+        block = mb_lanes_load_short(at, (size_t)(end - at));
+        memcpy(to, &block, MB_LANES);
+        count = mb_lanes_first(is_special(block));
+        to += count;
+        at += count;
+    }
     *from = at;
     return to;
 }
@@ -178,13 +137,13 @@ static char *put_character(char *to, const uint8_t **at, const uint8_t *end, boo
     return to;
 }
 
-static bool append_quoted(MbJson *json, const void *bytes, size_t length)
+bool mb_json_bytes(MbJson *json, const void *bytes, size_t length)
 {
     bool is_utf8 = true;
     const uint8_t *at = bytes;
     const uint8_t *end = at + length;
     GString *out = json->out;
-    char *to = separate(json, room(out, length + ESCAPED_MAX + 3));
+    char *to = mb_json_room(json, length + 2);
 
     json->last = (gsize)(to - out->str);
     *to++ = '"';
@@ -194,27 +153,22 @@ static bool append_quoted(MbJson *json, const void *bytes, size_t length)
             break;
         to = *at < 0x80 ? put_escaped(to, *at++) : put_character(to, &at, end, &is_utf8);
         /* What is escaped took more room than it had. */
-        put_end(out, to);
-        to = room(out, (size_t)(end - at) + ESCAPED_MAX + 3);
+        out->len = (gsize)(to - out->str);
+        to = mb_json_more(json, (size_t)(end - at) + 1);
     }
     *to++ = '"';
-    put_end(out, to);
+    mb_json_wrote(json, to, true);
     return is_utf8;
-}
-
-static char *put_key(MbJson *json, char *to, const char *key, size_t length)
-{
-    to = separate(json, to);
-    *to++ = '"';
-    to = copy(to, key, length);
-    memcpy(to, "\":", 2);
-    return to + 2;
 }
 
 void mb_json_key_of(MbJson *json, const char *key, size_t length)
 {
-    put_end(json->out, put_key(json, room(json->out, length + 4), key, length));
-    json->need_comma = false;
+    char *to = mb_json_room(json, length + 3);
+
+    *to++ = '"';
+    memcpy(to, key, length);
+    memcpy(to + length, "\":", 2);
+    mb_json_wrote(json, to + length + 2, false);
 }
 
 void mb_json_string(MbJson *json, const char *text)
@@ -225,18 +179,12 @@ void mb_json_string(MbJson *json, const char *text)
         mb_json_bytes(json, text, strlen(text));
 }
 
-void mb_json_put_last_of(MbJson *json, const char *key, size_t length)
+void mb_json_again(MbJson *json, gsize from, gsize length)
 {
-    GString *out = json->out;
-    size_t quoted = out->len - json->last;
-    char *to = put_key(json, room(out, length + 4 + quoted), key, length);
+    char *to = mb_json_room(json, length);
 
-    put_end(out, copy(to, out->str + json->last, quoted));
-}
-
-bool mb_json_bytes(MbJson *json, const void *bytes, size_t length)
-{
-    return append_quoted(json, bytes, length);
+    memcpy(to, json->out->str + from, length);
+    mb_json_wrote(json, to + length, true);
 }
 
 void mb_json_base64(MbJson *json, const void *bytes, size_t length)
@@ -248,41 +196,73 @@ void mb_json_base64(MbJson *json, const void *bytes, size_t length)
 
 #define DIGITS_MAX 20
 
-/* Two digits a division. */
-static char *put_digits(char *end, uint64_t value)
+static size_t count_digits(uint64_t value)
 {
-    while (value >= 100) {
-        uint64_t pair = value % 100;
+    static const uint64_t powers[DIGITS_MAX] = {
+        0,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+        10000000000000000000u,
+    };
+    /* 1233/4096 is a little more than the logarithm of 2 to base 10. */
+    size_t most = (size_t)(64 - __builtin_clzll(value | 1)) * 1233 >> 12;
 
+    return most + (value >= powers[most]);
+}
+
+/* Two digits a division. */
+static char *put_digits(char *to, uint64_t value)
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    char *end = to + count_digits(value);
+    char *at = end;
+
+    while (value >= 100) {
+        at -= 2;
+        memcpy(at, pairs + value % 100 * 2, 2);
         value /= 100;
-        *--end = (char)('0' + pair % 10);
-        *--end = (char)('0' + pair / 10);
     }
-    if (value >= 10) {
-        *--end = (char)('0' + value % 10);
-        value /= 10;
-    }
-    *--end = (char)('0' + value);
+    if (value >= 10)
+        memcpy(at - 2, pairs + value * 2, 2);
+    else
+        at[-1] = (char)('0' + value);
     return end;
 }
 
 void mb_json_unsigned(MbJson *json, uint64_t value)
 {
-    char digits[DIGITS_MAX];
-    const char *start = put_digits(digits + DIGITS_MAX, value);
+    char *to = mb_json_room(json, DIGITS_MAX);
 
-    append(json, start, (size_t)(digits + DIGITS_MAX - start));
+    mb_json_wrote(json, put_digits(to, value), true);
 }
 
 void mb_json_signed(MbJson *json, int64_t value)
 {
-    char digits[1 + DIGITS_MAX];
-    char *start =
-        put_digits(digits + 1 + DIGITS_MAX, value < 0 ? -(uint64_t)value : (uint64_t)value);
+    char *to = mb_json_room(json, 1 + DIGITS_MAX);
 
     if (value < 0)
-        *--start = '-';
-    append(json, start, (size_t)(digits + 1 + DIGITS_MAX - start));
+        *to++ = '-';
+    to = put_digits(to, value < 0 ? -(uint64_t)value : (uint64_t)value);
+    mb_json_wrote(json, to, true);
 }
 
 void mb_json_double(MbJson *json, double value)
@@ -305,14 +285,4 @@ void mb_json_bool(MbJson *json, bool value)
 void mb_json_null(MbJson *json)
 {
     append(json, "null", 4);
-}
-
-void mb_json_put_unsigned_of(MbJson *json, const char *key, size_t length, uint64_t value)
-{
-    char digits[DIGITS_MAX];
-    const char *start = put_digits(digits + DIGITS_MAX, value);
-    char *to = room(json->out, length + 4 + DIGITS_MAX);
-
-    to = put_key(json, to, key, length);
-    put_end(json->out, copy(to, start, (size_t)(digits + DIGITS_MAX - start)));
 }

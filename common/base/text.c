@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <mailbatch/base/error.h>
+#include <mailbatch/base/lanes.h>
 #include <mailbatch/base/text.h>
 #include <stdint.h>
 #include <string.h>
@@ -47,26 +48,28 @@ char *mb_text_printable(const void *bytes, size_t length)
     return g_string_free(out, FALSE);
 }
 
-/* Octets of ASCII at the front, many at once. */
-static size_t ascii_prefix(const unsigned char *text, size_t length)
+size_t mb_text_ascii_prefix(const void *bytes, size_t length)
 {
+    const unsigned char *text = bytes;
     size_t done = 0;
-    uint64_t word, words[4];
 
-    for (; length - done >= sizeof words; done += sizeof words) {
-        memcpy(words, text + done, sizeof words);
-        if (((words[0] | words[1] | words[2] | words[3]) &
-             G_GUINT64_CONSTANT(0x8080808080808080)) != 0)
+    for (; length - done >= 2 * MB_LANES; done += 2 * MB_LANES) {
+        MbLanes both = mb_lanes_load(text + done) | mb_lanes_load(text + done + MB_LANES);
+
+        if (mb_lanes_any((MbLanes)(both >= 0x80)))
             break;
     }
-    for (; length - done >= sizeof word; done += sizeof word) {
-        memcpy(&word, text + done, sizeof word);
-        if ((word & G_GUINT64_CONSTANT(0x8080808080808080)) != 0)
-            break;
+    for (; length - done >= MB_LANES; done += MB_LANES) {
+        size_t first = mb_lanes_first((MbLanes)(mb_lanes_load(text + done) >= 0x80));
+
+        if (first < MB_LANES)
+            return done + first;
     }
-    while (done < length && text[done] < 0x80)
-        done++;
-    return done;
+    if (done == length)
+        return length;
+    return MIN(
+        length,
+        done + mb_lanes_first((MbLanes)(mb_lanes_load_short(text + done, length - done) >= 0x80)));
 }
 
 /* Octets of the well-formed sequence beyond ASCII at the front (RFC 3629, 4), 0: there is none. */
@@ -95,7 +98,7 @@ static size_t sequence_length(const unsigned char *at, size_t left)
 bool mb_text_is_utf8(const void *bytes, size_t length, size_t *bad_offset)
 {
     const unsigned char *text = bytes;
-    size_t offset = ascii_prefix(text, length);
+    size_t offset = mb_text_ascii_prefix(text, length);
 
     while (offset < length) {
         size_t sequence = sequence_length(text + offset, length - offset);
@@ -106,14 +109,14 @@ bool mb_text_is_utf8(const void *bytes, size_t length, size_t *bad_offset)
             return false;
         }
         offset += sequence;
-        offset += ascii_prefix(text + offset, length - offset);
+        offset += mb_text_ascii_prefix(text + offset, length - offset);
     }
     return true;
 }
 
 bool mb_text_is_ascii(const void *bytes, size_t length)
 {
-    return ascii_prefix(bytes, length) == length;
+    return mb_text_ascii_prefix(bytes, length) == length;
 }
 
 bool mb_text_breaks_line(const void *bytes, size_t length)

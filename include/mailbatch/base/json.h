@@ -29,14 +29,9 @@ void mb_json_end_map(MbJson *json);
 void mb_json_begin_array(MbJson *json);
 void mb_json_end_array(MbJson *json);
 
-/* Keys are our own ASCII names. */
-void mb_json_key_of(MbJson *json, const char *key, size_t length);
-
-/* Inline, and so are those below: the compiler knows a literal's length. */
-static inline void mb_json_key(MbJson *json, const char *key)
-{
-    mb_json_key_of(json, key, strlen(key));
-}
+/* Keys are our own ASCII names. Inline, since most are literals: what the compiler knows of their
+ * length costs nothing at run time. */
+static inline void mb_json_key(MbJson *json, const char *key);
 
 void mb_json_string(MbJson *json, const char *text);                /* NULL writes null */
 bool mb_json_bytes(MbJson *json, const void *bytes, size_t length); /* false: was no UTF-8 */
@@ -47,20 +42,71 @@ void mb_json_double(MbJson *json, double value);
 void mb_json_bool(MbJson *json, bool value);
 void mb_json_null(MbJson *json);
 
-/* key and value in one call. */
-void mb_json_put_unsigned_of(MbJson *json, const char *key, size_t length, uint64_t value);
+/* What is below is how the writer is made, and key and value in one call. */
+
+/* Bytes behind what was asked for that may be written to, and then left. */
+#define MB_JSON_SLACK 32
+
+void mb_json_grow(GString *out, size_t length);
+void mb_json_key_of(MbJson *json, const char *key, size_t length);
+void mb_json_again(MbJson *json, gsize from, gsize length);
+
+/* Room for `length` more bytes; who writes them says so with mb_json_wrote(). */
+static inline char *mb_json_more(MbJson *json, size_t length)
+{
+    GString *out = json->out;
+
+    if (G_UNLIKELY(out->len + length + MB_JSON_SLACK >= out->allocated_len))
+        mb_json_grow(out, length + MB_JSON_SLACK);
+    return out->str + out->len;
+}
+
+/* The same, behind the comma that is due. */
+static inline char *mb_json_room(MbJson *json, size_t length)
+{
+    char *to = mb_json_more(json, length + 1);
+
+    *to = ',';
+    return to + json->need_comma;
+}
+
+static inline void mb_json_wrote(MbJson *json, char *end, bool need_comma)
+{
+    *end = '\0';
+    json->out->len = (gsize)(end - json->out->str);
+    json->need_comma = need_comma;
+}
+
+static inline void mb_json_key(MbJson *json, const char *key)
+{
+    size_t length = strlen(key);
+    char *to;
+
+    if (!__builtin_constant_p(length)) {
+        mb_json_key_of(json, key, length);
+        return;
+    }
+    to = mb_json_room(json, length + 3);
+    *to++ = '"';
+    memcpy(to, key, length);
+    memcpy(to + length, "\":", 2);
+    mb_json_wrote(json, to + length + 2, false);
+}
 
 static inline void mb_json_put_unsigned(MbJson *json, const char *key, uint64_t value)
 {
-    mb_json_put_unsigned_of(json, key, strlen(key), value);
+    mb_json_key(json, key);
+    mb_json_unsigned(json, value);
 }
 
 /* The key, and once more the string behind which nothing was written yet. */
-void mb_json_put_last_of(MbJson *json, const char *key, size_t length);
-
 static inline void mb_json_put_last(MbJson *json, const char *key)
 {
-    mb_json_put_last_of(json, key, strlen(key));
+    gsize from = json->last;
+    gsize length = json->out->len - from;
+
+    mb_json_key(json, key);
+    mb_json_again(json, from, length);
 }
 
 static inline void mb_json_put_string(MbJson *json, const char *key, const char *text)

@@ -36,6 +36,9 @@ static inline void mb_text_append(GString *out, const void *bytes, size_t length
  * of the first byte that is wrong. */
 bool mb_text_is_utf8(const void *bytes, size_t length, size_t *bad_offset);
 
+/* Bytes below 0x80 at the front. */
+size_t mb_text_ascii_prefix(const void *bytes, size_t length);
+
 /* Whether every byte is below 0x80. */
 bool mb_text_is_ascii(const void *bytes, size_t length);
 
