@@ -1,5 +1,6 @@
 #include "comment.h"
 
+#include <mailbatch/base/lanes.h>
 #include <mailbatch/mime/received.h>
 #include <string.h>
 
@@ -9,7 +10,6 @@ static const char *const names[MB_RECEIVED_CLAUSES] = {"from", "by", "via", "wit
 
 typedef struct {
     size_t at, length; /* in the storage */
-    bool is_there;
 } Piece;
 
 /* Text as it is put together: a line end and the blanks behind it are one blank. */
@@ -18,13 +18,19 @@ typedef struct {
     bool in_fold;
 } Text;
 
-/* Of the clauses up to some place. */
+/* How far the clauses have come: what a ";" may bring back. */
 typedef struct {
     MbReceivedClause in_hand; /* its words and comments come; NO_CLAUSE before the first */
-    Piece clause[MB_RECEIVED_CLAUSES];
+    unsigned closed;          /* a bit for each clause that is complete */
+    unsigned commented;       /* those of them that have a comment */
+    Text words;               /* of the clause in hand: at the end of the storage */
+    Text comments;            /* of the clause in hand */
+} Progress;
+
+typedef struct {
+    Progress now;
+    Piece clause[MB_RECEIVED_CLAUSES]; /* of those that are closed */
     Piece comment[MB_RECEIVED_CLAUSES];
-    Text words;    /* of the clause in hand: at the end of the storage */
-    Text comments; /* of the clause in hand */
 } Clauses;
 
 typedef struct {
@@ -97,32 +103,59 @@ static size_t word_end(const Reading *reading, size_t at)
     return MIN(at, reading->length);
 }
 
+/* Up to four letters in lower case, as one number. */
+static uint32_t fold_letters(const char *word, size_t length)
+{
+    uint32_t letters = 0;
+
+    for (size_t i = 0; i < length; i++)
+        letters = letters << 8 | (uint8_t)g_ascii_tolower(word[i]);
+    return letters;
+}
+
+#define LETTERS(a, b, c, d)                                                                        \
+    ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+
 /* Whether the date begins with the word: "Mon,". */
 static bool is_weekday(const char *word, size_t length)
 {
-    static const char days[] = "SunMonTueWedThuFriSat";
-
     if (length < 4 || word[3] != ',')
         return false;
-    for (size_t i = 0; i < sizeof(days) - 1; i += 3) {
-        if ((word[0] | 0x20) == (days[i] | 0x20) && g_ascii_strncasecmp(word, days + i, 3) == 0)
-            return true;
+    switch (fold_letters(word, 3)) {
+    case LETTERS(0, 's', 'u', 'n'):
+    case LETTERS(0, 'm', 'o', 'n'):
+    case LETTERS(0, 't', 'u', 'e'):
+    case LETTERS(0, 'w', 'e', 'd'):
+    case LETTERS(0, 't', 'h', 'u'):
+    case LETTERS(0, 'f', 'r', 'i'):
+    case LETTERS(0, 's', 'a', 't'): return true;
+    default: return false;
     }
-    return false;
+}
+
+static MbReceivedClause clause_named(const char *word, size_t length)
+{
+    if (length < 2 || length > 4)
+        return NO_CLAUSE;
+    switch (fold_letters(word, length)) {
+    case LETTERS('f', 'r', 'o', 'm'): return MB_RECEIVED_FROM;
+    case LETTERS(0, 0, 'b', 'y'): return MB_RECEIVED_BY;
+    case LETTERS(0, 'v', 'i', 'a'): return MB_RECEIVED_VIA;
+    case LETTERS('w', 'i', 't', 'h'): return MB_RECEIVED_WITH;
+    case LETTERS(0, 0, 'i', 'd'): return MB_RECEIVED_ID;
+    case LETTERS(0, 'f', 'o', 'r'): return MB_RECEIVED_FOR;
+    default: return NO_CLAUSE;
+    }
 }
 
 /* The clause that begins with the word, unless there is one of that name. */
 static MbReceivedClause clause_of(const Clauses *clauses, const char *word, size_t length)
 {
-    if (length < 2 || length > 4)
+    MbReceivedClause clause = clause_named(word, length);
+
+    if (clause == clauses->now.in_hand || (clauses->now.closed >> clause & 1) != 0)
         return NO_CLAUSE;
-    for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
-        if ((word[0] | 0x20) == names[i][0] && (word[1] | 0x20) == names[i][1] &&
-            strlen(names[i]) == length && !clauses->clause[i].is_there && clauses->in_hand != i &&
-            g_ascii_strncasecmp(word, names[i], length) == 0)
-            return (MbReceivedClause)i;
-    }
-    return NO_CLAUSE;
+    return clause;
 }
 
 /* ---- clauses ---- */
@@ -141,12 +174,26 @@ static void put_folded(Text *text, const char *bytes, size_t length)
     }
 }
 
+static bool has_fold(const char *bytes, size_t length)
+{
+    MbLanes block;
+
+    for (; length >= MB_LANES; bytes += MB_LANES, length -= MB_LANES) {
+        block = mb_lanes_load(bytes);
+        if (mb_lanes_any((MbLanes)((block == '\n') | (block == '\r'))))
+            return true;
+    }
+    if (length == 0)
+        return false;
+    block = mb_lanes_load_short(bytes, length);
+    return mb_lanes_any((MbLanes)((block == '\n') | (block == '\r')));
+}
+
 static void put(Text *text, const char *bytes, size_t length)
 {
     if (text->to > text->start)
         put_folded(text, " ", 1);
-    if (text->in_fold || memchr(bytes, '\n', length) != NULL ||
-        memchr(bytes, '\r', length) != NULL) {
+    if (text->in_fold || has_fold(bytes, length)) {
         put_folded(text, bytes, length);
         return;
     }
@@ -158,37 +205,39 @@ static void put_comment(Clauses *clauses, const char *comment, size_t length)
 {
     size_t inner = length - 1 - (length > 1 && comment[length - 1] == ')');
 
-    if (clauses->in_hand != NO_CLAUSE)
-        put(&clauses->comments, comment + 1, inner);
+    if (clauses->now.in_hand != NO_CLAUSE)
+        put(&clauses->now.comments, comment + 1, inner);
 }
 
 static Piece piece_of(const Reading *reading, const Text *text)
 {
     *text->to = '\0';
-    return (Piece){(size_t)(text->start - reading->storage), (size_t)(text->to - text->start),
-                   true};
+    return (Piece){(size_t)(text->start - reading->storage), (size_t)(text->to - text->start)};
 }
 
 static void close_clause(Reading *reading, Clauses *clauses)
 {
-    const Text *comments = &clauses->comments;
-    char *end = clauses->words.to;
+    Progress *now = &clauses->now;
+    Text comments = now->comments;
+    char *end = now->words.to;
 
-    if (clauses->in_hand == NO_CLAUSE)
+    if (now->in_hand == NO_CLAUSE)
         return;
-    clauses->clause[clauses->in_hand] = piece_of(reading, &clauses->words);
+    clauses->clause[now->in_hand] = piece_of(reading, &now->words);
+    now->closed |= 1u << now->in_hand;
     end++;
-    if (comments->to > comments->start) {
-        Text beside = {end, end + (comments->to - comments->start), false};
+    if (comments.to > comments.start) {
+        Text beside = {end, end + (comments.to - comments.start), false};
 
-        memcpy(end, comments->start, (size_t)(comments->to - comments->start));
-        clauses->comment[clauses->in_hand] = piece_of(reading, &beside);
+        memcpy(end, comments.start, (size_t)(comments.to - comments.start));
+        clauses->comment[now->in_hand] = piece_of(reading, &beside);
+        now->commented |= 1u << now->in_hand;
         end = beside.to + 1;
     }
-    clauses->words = (Text){end, end, false};
+    now->words = (Text){end, end, false};
     /* What a ";" may bring back stays where it is. */
-    clauses->comments = (Text){comments->to, comments->to, false};
-    clauses->in_hand = NO_CLAUSE;
+    now->comments = (Text){comments.to, comments.to, false};
+    now->in_hand = NO_CLAUSE;
 }
 
 static void take_word(Reading *reading, Clauses *clauses, const char *word, size_t length)
@@ -197,9 +246,9 @@ static void take_word(Reading *reading, Clauses *clauses, const char *word, size
 
     if (clause != NO_CLAUSE) {
         close_clause(reading, clauses);
-        clauses->in_hand = clause;
-    } else if (clauses->in_hand != NO_CLAUSE) {
-        put(&clauses->words, word, length);
+        clauses->now.in_hand = clause;
+    } else if (clauses->now.in_hand != NO_CLAUSE) {
+        put(&clauses->now.words, word, length);
     }
 }
 
@@ -207,7 +256,7 @@ static void take_word(Reading *reading, Clauses *clauses, const char *word, size
  * beyond that one counts; without any it begins with its weekday. */
 static void read_clauses(Reading *reading, Clauses *clauses)
 {
-    Clauses before = {0};
+    Progress before = clauses->now;
     bool has_weekday = false, has_semicolon = false;
 
     reading->date = reading->length;
@@ -218,7 +267,7 @@ static void read_clauses(Reading *reading, Clauses *clauses)
         if (is_blank(*word)) {
             reading->at++;
         } else if (*word == ';') {
-            before = *clauses;
+            before = clauses->now;
             reading->date = reading->at++;
             has_semicolon = true;
         } else if (*word == '(') {
@@ -237,7 +286,7 @@ static void read_clauses(Reading *reading, Clauses *clauses)
         }
     }
     if (has_semicolon)
-        *clauses = before;
+        clauses->now = before;
     close_clause(reading, clauses);
 }
 
@@ -268,11 +317,11 @@ static void read_date(MbReceived *received, const char *value, size_t at, size_t
 
 /* ---- the value ---- */
 
-static MbReceivedText text_of(const Reading *reading, Piece piece)
+static MbReceivedText text_of(const Reading *reading, bool is_there, const Piece *piece)
 {
-    if (!piece.is_there)
+    if (!is_there)
         return (MbReceivedText){0};
-    return (MbReceivedText){reading->storage + piece.at, piece.length};
+    return (MbReceivedText){reading->storage + piece->at, piece->length};
 }
 
 /* Room for every byte with a blank before it, and for what ends the texts. */
@@ -290,16 +339,21 @@ void mb_received_parse(MbReceived *received, const char *value, size_t length, M
     Reading reading = {
         .value = value, .length = length, .storage = reserve(received->storage, length)};
     char *comments = reserve(received->comments, length);
-    Clauses clauses = {.in_hand = NO_CLAUSE,
-                       .words = {reading.storage, reading.storage, false},
-                       .comments = {comments, comments, false}};
+    Clauses clauses;
+    Progress *now = &clauses.now;
 
-    *received = (MbReceived){.storage = received->storage, .comments = received->comments};
+    *now = (Progress){.in_hand = NO_CLAUSE,
+                      .words = {reading.storage, reading.storage, false},
+                      .comments = {comments, comments, false}};
     read_clauses(&reading, &clauses);
-    g_string_set_size(received->storage, (gsize)(clauses.words.to - reading.storage));
+    g_string_set_size(received->storage, (gsize)(now->words.to - reading.storage));
     for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
-        received->clause[i] = text_of(&reading, clauses.clause[i]);
-        received->comment[i] = text_of(&reading, clauses.comment[i]);
+        received->clause[i] = text_of(&reading, (now->closed >> i & 1) != 0, &clauses.clause[i]);
+        received->comment[i] =
+            text_of(&reading, (now->commented >> i & 1) != 0, &clauses.comment[i]);
     }
+    received->has_date = false;
+    received->date = (MbDate){0};
+    received->date_offset = received->date_length = 0;
     read_date(received, value, reading.date, length, flaws);
 }
