@@ -3,8 +3,9 @@
 #include <string.h>
 #include <uchardet/uchardet.h>
 
-#define KEPT         8     /* iconv handles a thread keeps: opening one costs more than using it */
-#define DETECT_BYTES 65536 /* uchardet looks at */
+#define KEPT         8 /* iconv handles a thread keeps: opening one costs more than using it */
+#define DETECT_BYTES ((size_t)65536) /* uchardet looks at */
+#define DETECT_AHEAD ((size_t)1024)  /* and goes on behind so many, unless it is sure */
 
 typedef struct {
     struct {
@@ -109,13 +110,17 @@ bool mb_charset_has_ascii(const char *name)
 bool mb_charset_detect(const void *bytes, size_t length, char name[MB_CHARSET_MAX])
 {
     Store *store = get_store();
+    const char *text = bytes;
     const char *found;
 
+    length = MIN(length, DETECT_BYTES);
     if (store->detector == NULL)
         store->detector = uchardet_new();
     uchardet_reset(store->detector);
-    if (uchardet_handle_data(store->detector, bytes, MIN(length, DETECT_BYTES)) != 0)
-        return false;
+    for (size_t at = 0; at < length; at += DETECT_AHEAD) {
+        if (uchardet_handle_data(store->detector, text + at, MIN(length - at, DETECT_AHEAD)) != 0)
+            return false;
+    }
     uchardet_data_end(store->detector);
     found = uchardet_get_charset(store->detector);
     return found[0] != '\0' && mb_charset_canonical(found, strlen(found), name);

@@ -55,11 +55,17 @@ void mb_converter_free(MbConverter *converter)
     g_free(converter);
 }
 
+static void put(GString *out, const void *bytes, size_t length)
+{
+    if (out != NULL)
+        g_string_append_len(out, bytes, (gssize)length);
+}
+
 static void note_error(MbConverter *converter, uint64_t offset, GString *out)
 {
     if (converter->errors++ == 0)
         converter->first_error = offset;
-    g_string_append_len(out, REPLACEMENT, 3);
+    put(out, REPLACEMENT, 3);
 }
 
 /* The length of the UTF-8 sequence at `at` (Unicode, table 3-7); *valid tells whether it is one,
@@ -94,23 +100,6 @@ static size_t utf8_sequence(const uint8_t *at, size_t left, bool *valid)
     return need;
 }
 
-/* How many bytes below 0x80 there are at the start. */
-static size_t ascii_length(const uint8_t *bytes, size_t length)
-{
-    size_t at = 0;
-
-    for (; length - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        uint64_t eight;
-
-        memcpy(&eight, bytes + at, sizeof(eight));
-        if ((eight & UINT64_C(0x8080808080808080)) != 0)
-            break;
-    }
-    while (at < length && bytes[at] < 0x80)
-        at++;
-    return at;
-}
-
 /* Each of the three: appends what converts, returns how many bytes it took. */
 static size_t push_utf8(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
 {
@@ -121,7 +110,7 @@ static size_t push_utf8(MbConverter *converter, const uint8_t *bytes, size_t len
         bool valid;
         size_t taken;
 
-        at += ascii_length(bytes + at, length - at);
+        at += mb_text_ascii_prefix(bytes + at, length - at);
         if (at == length)
             break;
         taken = utf8_sequence(bytes + at, length - at, &valid);
@@ -129,24 +118,24 @@ static size_t push_utf8(MbConverter *converter, const uint8_t *bytes, size_t len
         if (taken == 0)
             break;
         if (!valid) {
-            g_string_append_len(out, (const char *)bytes + start, (gssize)(at - start));
+            put(out, bytes + start, at - start);
             note_error(converter, converter->offset + at, out);
             start = at + taken;
         }
         at += taken;
     }
-    g_string_append_len(out, (const char *)bytes + start, (gssize)(at - start));
+    put(out, bytes + start, at - start);
     return at;
 }
 
 static size_t push_single(MbConverter *converter, const uint8_t *bytes, size_t length, GString *out)
 {
     for (size_t i = 0; i < length; i++) {
-        size_t plain = ascii_length(bytes + i, length - i);
+        size_t plain = mb_text_ascii_prefix(bytes + i, length - i);
         uint8_t byte;
         gunichar c;
 
-        g_string_append_len(out, (const char *)bytes + i, (gssize)plain);
+        put(out, bytes + i, plain);
         i += plain;
         if (i == length)
             break;
@@ -155,10 +144,10 @@ static size_t push_single(MbConverter *converter, const uint8_t *bytes, size_t l
             c = 0;
         else if (byte < 0xA0 && converter->kind == MB_CHARSET_CP1252)
             c = cp1252_high[byte - 0x80];
-        if (c != 0)
-            g_string_append_unichar(out, c);
-        else
+        if (c == 0)
             note_error(converter, converter->offset + i, out);
+        else if (out != NULL)
+            g_string_append_unichar(out, c);
     }
     return length;
 }
@@ -175,7 +164,7 @@ static size_t push_iconv(MbConverter *converter, const uint8_t *bytes, size_t le
         size_t result = iconv(converter->handle, &in, &left, &to, &room);
         int problem = errno;
 
-        g_string_append_len(out, buffer, to - buffer);
+        put(out, buffer, (size_t)(to - buffer));
         if (result != (size_t)-1 || problem == E2BIG)
             continue;
         if (problem == EINVAL)
@@ -255,7 +244,7 @@ void mb_converter_finish(MbConverter *converter, GString *out, MbCharsetUse *use
     converter->held = 0;
     if (converter->kind == MB_CHARSET_ICONV) {
         iconv(converter->handle, NULL, NULL, &to, &room);
-        g_string_append_len(out, buffer, to - buffer);
+        put(out, buffer, (size_t)(to - buffer));
     }
     if (converter->errors > 0 && use->errors == 0)
         use->first_error = converter->first_error;
@@ -263,59 +252,65 @@ void mb_converter_finish(MbConverter *converter, GString *out, MbCharsetUse *use
     use->lossy |= converter->errors > 0;
 }
 
-/* Whether the bytes are valid in `name`; `result` (may be NULL) says how many are not, and where.
- */
-static bool is_valid_in(const char *name, const void *bytes, size_t length, bool complete,
-                        MbCharsetUse *result)
+/* What a charset is chosen for. */
+typedef struct {
+    const uint8_t *bytes;
+    size_t length;
+    size_t ascii; /* bytes below 0x80 at the front */
+    bool complete;
+} Sample;
+
+static Sample sample_of(const void *bytes, size_t length, bool complete)
+{
+    return (Sample){bytes, length, mb_text_ascii_prefix(bytes, length), complete};
+}
+
+/* Whether the sample is valid in `name`; `result` says how many bytes are not, and where. */
+static bool is_valid_in(const char *name, const Sample *sample, MbCharsetUse *result)
 {
     g_autoptr(MbConverter) converter = NULL;
-    g_autoptr(GString) text = NULL;
     MbCharsetUse use = {0};
 
-    if (mb_charset_has_ascii(name) && mb_text_is_ascii(bytes, length)) {
-        if (result != NULL)
-            *result = use;
-        return true;
+    if (sample->ascii < sample->length || !mb_charset_has_ascii(name)) {
+        converter = mb_converter_new(name);
+        mb_converter_push(converter, sample->bytes, sample->length, NULL);
+        if (!sample->complete)
+            converter->held = 0;
+        mb_converter_finish(converter, NULL, &use);
     }
-    converter = mb_converter_new(name);
-    text = g_string_sized_new(length + 1);
-    mb_converter_push(converter, bytes, length, text);
-    if (!complete)
-        converter->held = 0;
-    mb_converter_finish(converter, text, &use);
-    if (result != NULL)
-        *result = use;
+    *result = use;
     return !use.lossy;
 }
 
-static size_t count_high(const uint8_t *bytes, size_t length)
+static size_t count_high(const Sample *sample)
 {
     size_t sum = 0;
 
-    for (size_t i = ascii_length(bytes, length); i < length; i++)
-        sum += bytes[i] >> 7;
+    for (size_t i = sample->ascii; i < sample->length; i++)
+        sum += sample->bytes[i] >> 7;
     return sum;
 }
 
-static void detect(const void *bytes, size_t length, bool complete, char name[MB_CHARSET_MAX])
+static void detect(const Sample *sample, char name[MB_CHARSET_MAX])
 {
-    size_t high = count_high(bytes, length);
+    MbCharsetUse trial;
+    size_t high = count_high(sample);
 
     g_strlcpy(name, high == 0 ? "us-ascii" : "utf-8", MB_CHARSET_MAX);
-    if (high == 0 || is_valid_in(name, bytes, length, complete, NULL))
+    if (high == 0 || is_valid_in(name, sample, &trial))
         return;
-    if (high >= DETECT_MIN_HIGH && mb_charset_detect(bytes, length, name) &&
+    if (high >= DETECT_MIN_HIGH && mb_charset_detect(sample->bytes, sample->length, name) &&
         strcmp(name, "utf-8") != 0 && strcmp(name, "us-ascii") != 0 &&
-        is_valid_in(name, bytes, length, complete, NULL))
+        is_valid_in(name, sample, &trial))
         return;
     g_strlcpy(name, "windows-1252", MB_CHARSET_MAX);
 }
 
 /* ISO 8859-1's C1 controls do not occur in mail: the sender meant windows-1252. */
-static bool has_c1(const uint8_t *bytes, size_t length, uint64_t *where)
+static bool has_c1(const Sample *sample, uint64_t *where)
 {
-    for (size_t i = ascii_length(bytes, length); i < length; i++) {
-        if (bytes[i] >= 0x80 && bytes[i] < 0xA0) {
+    for (size_t i = sample->ascii; i < sample->length; i++) {
+        if (sample->bytes[i] >= 0x80 && sample->bytes[i] < 0xA0) {
             *where = i;
             return true;
         }
@@ -327,16 +322,15 @@ static bool has_c1(const uint8_t *bytes, size_t length, uint64_t *where)
  * better than a declaration that is nearly right. UTF-8 is not nearly right when every other byte
  * above 0x7F is wrong. */
 static bool is_guess_better(const MbCharsetUse *use, const MbCharsetUse *trial,
-                            const uint8_t *bytes, size_t length)
+                            const Sample *sample)
 {
     if (use->used[0] == '\0' || strcmp(use->used, "us-ascii") == 0 ||
         strcmp(use->detected, "windows-1252") != 0)
         return true;
-    return strcmp(use->used, "utf-8") == 0 && trial->errors * 2 > count_high(bytes, length);
+    return strcmp(use->used, "utf-8") == 0 && trial->errors * 2 > count_high(sample);
 }
 
-void mb_charset_choose(const char *declared, const void *bytes, size_t length, bool complete,
-                       MbCharsetUse *use, MbFlaws *flaws)
+static void choose(const char *declared, const Sample *sample, MbCharsetUse *use, MbFlaws *flaws)
 {
     char name[MB_CHARSET_MAX] = "";
     MbCharsetUse trial = {0};
@@ -347,24 +341,52 @@ void mb_charset_choose(const char *declared, const void *bytes, size_t length, b
     if (declared != NULL && *declared != '\0') {
         use->known = mb_charset_canonical(declared, strlen(declared), name);
         if (!use->known)
-            mb_flaws_add(flaws, MB_FLAW_CHARSET_UNKNOWN, 0, length);
+            mb_flaws_add(flaws, MB_FLAW_CHARSET_UNKNOWN, 0, sample->length);
         if (strcmp(name, "utf-7") == 0)
-            mb_flaws_add(flaws, MB_FLAW_CHARSET_UTF7, 0, length);
+            mb_flaws_add(flaws, MB_FLAW_CHARSET_UTF7, 0, sample->length);
     }
     if (use->known && name[0] != '\0') {
         g_strlcpy(use->used, name, MB_CHARSET_MAX);
-        if (strcmp(name, "iso-8859-1") == 0 && has_c1(bytes, length, &where)) {
+        if (strcmp(name, "iso-8859-1") == 0 && has_c1(sample, &where)) {
             mb_flaws_add(flaws, MB_FLAW_CHARSET_SUPERSET, where, 1);
             g_strlcpy(use->used, "windows-1252", MB_CHARSET_MAX);
             g_strlcpy(use->detected, "windows-1252", MB_CHARSET_MAX);
         }
-        if (is_valid_in(use->used, bytes, length, complete, &trial))
+        if (is_valid_in(use->used, sample, &trial))
             return;
         mb_flaws_add(flaws, MB_FLAW_CHARSET_LIE, trial.first_error, 1);
     }
-    detect(bytes, length, complete, use->detected);
-    if (is_guess_better(use, &trial, bytes, length))
+    detect(sample, use->detected);
+    if (is_guess_better(use, &trial, sample))
         g_strlcpy(use->used, use->detected, MB_CHARSET_MAX);
+}
+
+void mb_charset_choose(const char *declared, const void *bytes, size_t length, bool complete,
+                       MbCharsetUse *use, MbFlaws *flaws)
+{
+    Sample sample = sample_of(bytes, length, complete);
+
+    choose(declared, &sample, use, flaws);
+}
+
+static void note_lossy(const MbCharsetUse *use, MbFlaws *flaws)
+{
+    if (use->lossy)
+        mb_flaws_add(flaws, MB_FLAW_CHARSET_LOSSY, use->first_error, 1);
+}
+
+void mb_charset_check(const char *declared, const void *bytes, size_t length, MbCharsetUse *use,
+                      MbFlaws *flaws)
+{
+    Sample sample = sample_of(bytes, length, true);
+    MbCharsetUse result;
+
+    choose(declared, &sample, use, flaws);
+    is_valid_in(use->used, &sample, &result);
+    use->lossy = result.lossy;
+    use->errors = result.errors;
+    use->first_error = result.first_error;
+    note_lossy(use, flaws);
 }
 
 static bool append_ascii(const char *declared, const void *bytes, size_t length, GString *out,
@@ -399,6 +421,5 @@ void mb_charset_to_utf8(const char *declared, const void *bytes, size_t length, 
     converter = mb_converter_new(result->used);
     mb_converter_push(converter, bytes, length, out);
     mb_converter_finish(converter, out, result);
-    if (result->lossy)
-        mb_flaws_add(flaws, MB_FLAW_CHARSET_LOSSY, result->first_error, 1);
+    note_lossy(result, flaws);
 }

@@ -46,11 +46,16 @@ MbConverter *mb_converter_new(const char *charset);
 void mb_converter_free(MbConverter *converter);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbConverter, mb_converter_free)
 
-/* Appends what the chunk gives. A character cut at its end waits for the next one. */
+/* Appends what the chunk gives, unless `out` is NULL. A character cut at its end waits for the next
+ * one. */
 void mb_converter_push(MbConverter *converter, const void *bytes, size_t length, GString *out);
 
 /* The end: a character cut there is an error. Adds errors, first_error and lossy to `use`. */
 void mb_converter_finish(MbConverter *converter, GString *out, MbCharsetUse *use);
+
+/* What choosing and converting a whole buffer tells, without the text. */
+void mb_charset_check(const char *declared, const void *bytes, size_t length, MbCharsetUse *use,
+                      MbFlaws *flaws);
 
 /* Choose and convert a whole buffer, appended to `out`. `use` may be NULL. */
 void mb_charset_to_utf8(const char *declared, const void *bytes, size_t length, GString *out,
