@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MAX_DEFAULT 1000000
+#define TEXT_ROOM   ((size_t)128)
 #define BREAK       '\n' /* marks a blank between two words; folds are gone by then */
 
 struct MbAddressList {
@@ -18,6 +19,7 @@ typedef struct {
     size_t max;
     MbFlaws *flaws;
     GArray *items;
+    GString *text;       /* of the element in hand */
     size_t group;        /* the open group's index, or MB_ADDRESS_NO_GROUP */
     size_t depth;        /* of groups: nested ones are counted, not entered */
     bool literal_parens; /* a comment was not closed: from here on "(" is text */
@@ -299,11 +301,12 @@ static void set_address(Parser *parser, MbAddress *address, const char *text, si
 /* name <route:address> */
 static void build_angle(Parser *parser, const Element *element, MbAddress *address)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    GString *text = parser->text;
     const char *spec;
     const char *colon;
 
     check_quotes(parser, element->start, element->name_end);
+    g_string_truncate(text, 0);
     compact(parser, element->start, element->name_end, true, text);
     address->name = decode_name(parser, text, element->start, &address->name_length);
     g_string_truncate(text, 0);
@@ -323,10 +326,11 @@ static void build_angle(Parser *parser, const Element *element, MbAddress *addre
 /* An address without angle brackets; words beside it are its name, and a mistake. */
 static void build_bare(Parser *parser, const Element *element, MbAddress *address)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    GString *text = parser->text;
     size_t at, start = 0, end;
     const char *mark;
 
+    g_string_truncate(text, 0);
     compact(parser, element->start, element->end, false, text);
     at = find_at(text->str, text->len);
     end = text->len;
@@ -350,10 +354,11 @@ static void build_bare(Parser *parser, const Element *element, MbAddress *addres
 /* A comment behind an addr-spec is a name, as of old. */
 static void take_comment(Parser *parser, const Element *element, MbAddress *address)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    GString *text = parser->text;
 
     if (address->name != NULL || element->comment_end <= element->comment_start)
         return;
+    g_string_truncate(text, 0);
     for (size_t i = element->comment_start; i < element->comment_end; i++) {
         if (parser->body[i] == '\\' && i + 1 < element->comment_end)
             i++;
@@ -396,7 +401,7 @@ static void add_mailbox(Parser *parser, const Element *element)
 
 static void add_group(Parser *parser, const Element *element)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    GString *text = parser->text;
     MbAddress group = {
         .is_group = true,
         .group = MB_ADDRESS_NO_GROUP,
@@ -406,6 +411,7 @@ static void add_group(Parser *parser, const Element *element)
 
     if (parser->depth > 0)
         mb_flaws_add(parser->flaws, MB_FLAW_GROUP_NESTED, group.offset, group.length);
+    g_string_truncate(text, 0);
     compact(parser, element->start, element->end, true, text);
     group.name = decode_name(parser, text, element->start, &group.name_length);
     parser->depth++;
@@ -430,7 +436,8 @@ static void clear_item(gpointer data)
 MbAddressList *mb_address_list_parse(const char *body, size_t length, size_t max, MbFlaws *flaws)
 {
     MbAddressList *list = g_new(MbAddressList, 1);
-    Parser parser = {.body = body, .length = length, .flaws = flaws};
+    g_autoptr(GString) text = g_string_sized_new(MIN(length, TEXT_ROOM));
+    Parser parser = {.body = body, .length = length, .flaws = flaws, .text = text};
 
     list->items = parser.items = g_array_new(FALSE, FALSE, sizeof(MbAddress));
     g_array_set_clear_func(list->items, clear_item);

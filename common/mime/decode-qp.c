@@ -1,5 +1,6 @@
 #include "decode-private.h"
 
+#include <mailbatch/base/lanes.h>
 #include <string.h>
 
 #define LINE_MAX_QP 76
@@ -17,9 +18,24 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-static bool is_plain(uint8_t c)
+/* Bytes at the front that stand for themselves. */
+static size_t plain_prefix(const uint8_t *in, size_t length)
 {
-    return (c >= ' ' && c < 0x7F && c != '=') || c == '\t';
+    size_t run = 0;
+
+    while (run < length) {
+        bool is_short = length - run < MB_LANES;
+        MbLanes bytes =
+            is_short ? mb_lanes_load_short(in + run, length - run) : mb_lanes_load(in + run);
+        MbLanes is_plain =
+            (MbLanes)(((bytes >= ' ') & (bytes < 0x7F) & (bytes != '=')) | (bytes == '\t'));
+        size_t first = mb_lanes_first(~is_plain);
+
+        run += first;
+        if (first < MB_LANES)
+            break;
+    }
+    return run;
 }
 
 static uint8_t *put(uint8_t *out, const uint8_t *bytes, size_t length)
@@ -129,12 +145,10 @@ static bool take_escape(MbDecoder *decoder, uint8_t c, uint8_t **out)
 /* Text up to the next "=", and that too. Returns how many bytes it took. */
 static size_t take_text(MbDecoder *decoder, const uint8_t *in, size_t length, uint8_t **out)
 {
-    size_t run = 0, solid;
+    size_t run = plain_prefix(in, length);
+    size_t solid = run;
     uint8_t c;
 
-    while (run < length && is_plain(in[run]))
-        run++;
-    solid = run;
     while (solid > 0 && is_blank(in[solid - 1]))
         solid--;
     if (solid > 0) {

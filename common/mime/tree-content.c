@@ -22,14 +22,8 @@ void mb_tree_set_filter(MbTree *tree, const MbTreeFilter *filter)
     tree->filter = filter != NULL ? *filter : (MbTreeFilter){0};
 }
 
-const uint8_t *mb_tree_bytes(MbTree *tree, uint32_t space, MbRange range, GByteArray *scratch)
+static const uint8_t *read_range(const TreeSpace *in, MbRange range, GByteArray *scratch)
 {
-    const TreeSpace *in = &tree->spaces.items[space];
-
-    if (in->bytes != NULL) {
-        bool inside = range.offset <= in->known && range.length <= in->known - range.offset;
-        return inside ? in->bytes + range.offset : NULL;
-    }
     if (range.length == 0)
         return (const uint8_t *)"";
     if (in->read == NULL || range.length > READ_MAX || range.offset > UINT64_MAX - in->read_from)
@@ -40,7 +34,27 @@ const uint8_t *mb_tree_bytes(MbTree *tree, uint32_t space, MbRange range, GByteA
     return scratch->data;
 }
 
-static bool is_blank(uint8_t c)
+/* Inline: most of a message's bytes are in memory, and each field is asked for several times. */
+static inline const uint8_t *bytes_of(const TreeSpace *in, MbRange range, GByteArray *scratch)
+{
+    bool inside = range.offset <= in->known && range.length <= in->known - range.offset;
+
+    if (in->bytes != NULL)
+        return inside ? in->bytes + range.offset : NULL;
+    return read_range(in, range, scratch);
+}
+
+const uint8_t *mb_tree_bytes(MbTree *tree, uint32_t space, MbRange range, GByteArray *scratch)
+{
+    return bytes_of(&tree->spaces.items[space], range, scratch);
+}
+
+static inline const TreeSpace *space_of(const MbTree *tree, const MbField *field)
+{
+    return &tree->spaces.items[tree->parts.items[field->part].space];
+}
+
+static inline bool is_blank(uint8_t c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
@@ -51,7 +65,7 @@ const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length,
     const MbField *at = &tree->fields.items[field];
     MbRange range = {at->offset + at->value_start,
                      MIN(at->length - at->value_start, MB_TREE_VALUE_MAX)};
-    const uint8_t *value = mb_tree_bytes(tree, tree->parts.items[at->part].space, range, scratch);
+    const uint8_t *value = bytes_of(space_of(tree, at), range, scratch);
     size_t start = 0;
     size_t end = (size_t)range.length;
 
@@ -70,10 +84,9 @@ const uint8_t *mb_tree_field_value(MbTree *tree, uint32_t field, size_t *length,
 const uint8_t *mb_tree_field_name(MbTree *tree, uint32_t field, size_t *length, GByteArray *scratch)
 {
     const MbField *at = &tree->fields.items[field];
-    MbRange range = {at->offset, at->name_length};
 
     *length = at->name_length;
-    return mb_tree_bytes(tree, tree->parts.items[at->part].space, range, scratch);
+    return bytes_of(space_of(tree, at), (MbRange){at->offset, at->name_length}, scratch);
 }
 
 uint32_t mb_tree_find_field(MbTree *tree, uint32_t part, const char *name, uint32_t from)
@@ -216,6 +229,19 @@ void mb_tree_place_flaws(MbTree *tree, uint32_t part, MbFlaws *flaws)
 
     if (at.space == 0 && tree->filter.push != NULL && mb_flaws_count(flaws) > 0)
         place_flaws(&tree->filter, tree, at.space, at.body, flaws);
+}
+
+const uint8_t *mb_tree_content(MbTree *tree, uint32_t index, size_t *length)
+{
+    const MbPart *part = &tree->parts.items[index];
+    const TreeSpace *in = &tree->spaces.items[part->space];
+    bool is_filtered = part->space == 0 && tree->filter.push != NULL;
+
+    if (in->bytes == NULL || is_filtered ||
+        (part->kind != MB_PART_MULTIPART && !mb_encoding_is_identity(part->encoding)))
+        return NULL;
+    *length = (size_t)part->body.length;
+    return bytes_of(in, part->body, NULL);
 }
 
 bool mb_tree_decode(MbTree *tree, uint32_t index, MbTreeSink sink, void *data, MbFlaws *flaws)

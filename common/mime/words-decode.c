@@ -1,3 +1,4 @@
+#include <mailbatch/base/lanes.h>
 #include <mailbatch/base/text.h>
 #include <mailbatch/mime/charset.h>
 #include <mailbatch/mime/decode.h>
@@ -32,34 +33,29 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Whether one of eight bytes is beyond ASCII, a control, or "=". A borrow may say so of a
- * neighbour, too: who asks looks closer. */
-static bool is_any_special(uint64_t bytes)
+/* Beyond ASCII, or what ends a line or a string, or begins a word. */
+static inline MbLanes is_special(MbLanes block)
 {
-    return (((bytes - EACH(0x20)) | ((bytes ^ EACH('=')) - EACH(1)) | bytes) & EACH(0x80)) != 0;
+    return (MbLanes)((block >= 0x80) | (block == '\n') | (block == '\r') | (block == '\0') |
+                     (block == '='));
 }
 
 bool mb_words_needed(const char *value, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        uint64_t eight;
-        uint8_t c;
+    for (size_t i = 0; i < length;) {
+        bool is_block = length - i >= MB_LANES;
+        MbLanes block =
+            is_block ? mb_lanes_load(value + i) : mb_lanes_load_short(value + i, length - i);
+        size_t first = mb_lanes_first(is_special(block));
 
-        while (length - i >= sizeof(eight)) {
-            memcpy(&eight, value + i, sizeof(eight));
-            if (is_any_special(eight))
-                break;
-            i += sizeof(eight);
-        }
-        if (i == length)
+        i += first;
+        if (first == MB_LANES)
+            continue;
+        if (i >= length)
             break;
-        c = (uint8_t)value[i];
-        if (c >= 0x80 || c == '\n' || c == '\r' || c == 0)
+        if (value[i] != '=' || (i + 1 < length && value[i + 1] == '?'))
             return true;
-        if (c == '=' && i + 1 < length && value[i + 1] == '?')
-            return true;
+        i++;
     }
     return false;
 }
@@ -102,6 +98,11 @@ static void flush(Decoder *decoder)
 /* Appends without the line ends of folds. */
 static void unfold(const char *value, size_t at, size_t end, GString *out)
 {
+    gsize had = out->len;
+    char *to;
+
+    g_string_set_size(out, had + (end - at));
+    to = out->str + had;
     while (at < end) {
         const char *line_end = memchr(value + at, '\n', end - at);
         size_t stop = line_end != NULL ? (size_t)(line_end - value) : end;
@@ -109,9 +110,11 @@ static void unfold(const char *value, size_t at, size_t end, GString *out)
 
         if (line_end != NULL && solid > at && value[solid - 1] == '\r')
             solid--;
-        g_string_append_len(out, value + at, (gssize)(solid - at));
+        memcpy(to, value + at, solid - at);
+        to += solid - at;
         at = line_end != NULL ? stop + 1 : end;
     }
+    g_string_truncate(out, (gsize)(to - out->str));
 }
 
 /* Text outside words: line ends of folds go, bytes above 0x7F are converted. */

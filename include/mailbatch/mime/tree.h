@@ -224,6 +224,10 @@ typedef bool (*MbTreeSink)(void *data, const void *bytes, size_t length);
  * body as it stands. False when the sink said so or the bytes cannot be read. */
 bool mb_tree_decode(MbTree *tree, uint32_t part, MbTreeSink sink, void *data, MbFlaws *flaws);
 
+/* The same where it stands: in memory, and neither encoded nor filtered. NULL: it does not. Valid
+ * as mb_tree_bytes(). */
+const uint8_t *mb_tree_content(MbTree *tree, uint32_t part, size_t *length);
+
 /* Flaws that somebody found in the content of a part that is not encoded: their offsets, which
  * count from the content's start, become those within the body as it stands. */
 void mb_tree_place_flaws(MbTree *tree, uint32_t part, MbFlaws *flaws);
