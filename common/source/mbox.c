@@ -1,6 +1,7 @@
 #include "mbox.h"
 
 #include <glib.h>
+#include <mailbatch/base/lanes.h>
 #include <string.h>
 
 #define FROM_LENGTH    5 /* "From " */
@@ -102,17 +103,14 @@ static bool is_separator(const MbMboxView *view, size_t at, size_t end)
 
 const uint8_t *mb_mbox_find_from(uint8_t before, const uint8_t *bytes, size_t length)
 {
-    const uint8_t *at = bytes + MIN(length, 1);
     const uint8_t *end = bytes + length;
 
-    /* "F" is rare in mail: memmem() looks closer at many more places. */
-    while (end - at >= FROM_LENGTH) {
-        at = memchr(at, 'F', (size_t)(end - at) - FROM_LENGTH + 1);
+    for (const uint8_t *at = bytes; end - at > FROM_LENGTH; at++) {
+        at = mb_lanes_find_pair(at, (size_t)(end - at) - FROM_LENGTH + 1, before, 'F');
         if (at == NULL)
             break;
-        if (at[-1] == before && memcmp(at, "From ", FROM_LENGTH) == 0)
-            return at - 1;
-        at++;
+        if (memcmp(at + 1, "From ", FROM_LENGTH) == 0)
+            return at;
     }
     return NULL;
 }
