@@ -3,12 +3,17 @@
 #include "content-rules.h"
 
 #include <magic.h>
+#include <mailbatch/base/lanes.h>
 #include <stdint.h>
 #include <string.h>
 
 #define LOOK     ((size_t)4096) /* bytes that tell text from the rest */
 #define PDF_NEAR ((size_t)1024)
-#define UNKNOWN  "application/octet-stream"
+
+/* Text has a control among so many bytes at most. */
+#define TEXT_PER_CONTROL ((size_t)32)
+
+#define UNKNOWN "application/octet-stream"
 
 /* What content of these kinds is, is libmagic's to say, though it begins like text. */
 static const char *const marks[] = {
@@ -63,34 +68,36 @@ void mp_content_free(MpContent *content)
     g_free(content);
 }
 
-static bool is_text_byte(uint8_t c)
+/* Controls that are not for text. One NUL is too many. */
+static size_t count_controls(const uint8_t *bytes)
 {
-    return c >= ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == '\b' || c == 0x1B;
+    MbLanes block = mb_lanes_load(bytes);
+    MbLanes is_text =
+        (MbLanes)((block >= ' ') | ((block >= '\b') & (block <= '\r') & (block != '\v')) |
+                  (block == 0x1B));
+
+    if (!mb_lanes_any(~is_text))
+        return 0;
+    return mb_lanes_any((MbLanes)(block == 0)) ? LOOK : mb_lanes_count(~is_text);
 }
 
-/* Whether one of eight bytes is a control. A borrow may say so of a neighbour, too. */
-static bool has_control(const uint8_t *bytes)
-{
-    uint64_t eight;
-
-    memcpy(&eight, bytes, sizeof(eight));
-    return ((eight - UINT64_C(0x2020202020202020)) & ~eight & UINT64_C(0x8080808080808080)) != 0;
-}
-
+/* Text that was converted once too often has a control here and there; what is compressed,
+ * encrypted or compiled has many. */
 static bool is_text(const uint8_t *bytes, size_t length)
 {
+    size_t most = length / TEXT_PER_CONTROL;
+    size_t controls = 0;
     size_t i = 0;
+    uint8_t rest[MB_LANES];
 
-    while (i < length) {
-        size_t stop = MIN(length, i + sizeof(uint64_t));
-
-        if (stop - i == sizeof(uint64_t) && !has_control(bytes + i))
-            i = stop;
-        for (; i < stop; i++)
-            if (!is_text_byte(bytes[i]))
-                return false;
+    for (; length - i >= MB_LANES && controls <= most; i += MB_LANES)
+        controls += count_controls(bytes + i);
+    if (i < length && length - i < MB_LANES) {
+        memset(rest, ' ', sizeof(rest));
+        memcpy(rest, bytes + i, length - i);
+        controls += count_controls(rest);
     }
-    return true;
+    return controls <= most;
 }
 
 static bool begins_with(const uint8_t *bytes, size_t length, const char *const *words, size_t count)
