@@ -2,6 +2,7 @@
 
 #include <mailbatch/archive/read.h>
 #include <mailbatch/base/file.h>
+#include <mailbatch/base/lanes.h>
 #include <mailbatch/base/text.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,12 +69,24 @@ static bool read_archive(MbTree *tree, uint32_t part, bool is_first_only, GStrin
     return found;
 }
 
-static bool is_armoured(const void *sample, size_t length)
+static bool is_armoured(const uint8_t *sample, size_t length)
 {
     static const char armour[] = "-----BEGIN PGP MESSAGE-----";
-    const char *found = memmem(sample, length, armour, strlen(armour));
+    const size_t before = strlen("-----BEGIN ");
+    const uint8_t *end = sample + length;
 
-    return found != NULL && (found == sample || found[-1] == '\n' || found[-1] == '\r');
+    /* "PG" is rare in mail. */
+    for (const uint8_t *at = sample + MIN(length, before);; at++) {
+        const uint8_t *start;
+
+        at = mb_lanes_find_pair(at, (size_t)(end - at), 'P', 'G');
+        if (at == NULL)
+            return false;
+        start = at - before;
+        if ((size_t)(end - start) >= strlen(armour) && memcmp(start, armour, strlen(armour)) == 0 &&
+            (start == sample || start[-1] == '\n' || start[-1] == '\r'))
+            return true;
+    }
 }
 
 /* ContentInfo's type (RFC 5652, 3): envelopedData, encryptedData or authEnvelopedData. */

@@ -24,7 +24,6 @@ MpFacts *mp_facts_new(const bool hashes[MP_HASHES])
     facts->sample = g_byte_array_new();
     facts->content = mp_content_new();
     facts->magic = "";
-    facts->converted = g_string_new(NULL);
     facts->scratch = g_byte_array_new();
     return facts;
 }
@@ -42,7 +41,6 @@ void mp_facts_free(MpFacts *facts)
     mb_converter_free(facts->converter);
     g_byte_array_unref(facts->sample);
     mp_content_free(facts->content);
-    g_string_free(facts->converted, TRUE);
     g_byte_array_unref(facts->scratch);
     mb_flaws_clear(&facts->flaws);
     mb_flaws_clear(&facts->charset_flaws);
@@ -90,18 +88,12 @@ const char *mp_facts_declared_charset(const MpFacts *facts)
     return param != NULL ? param->value : NULL;
 }
 
-static void convert(MpFacts *facts, const void *bytes, size_t length)
+static void choose_charset(MpFacts *facts)
 {
-    mb_converter_push(facts->converter, bytes, length, facts->converted);
-    g_string_truncate(facts->converted, 0);
-}
-
-static void choose_charset(MpFacts *facts, bool is_complete)
-{
-    mb_charset_choose(mp_facts_declared_charset(facts), facts->sample->data, facts->sample->len,
-                      is_complete, &facts->charset, &facts->charset_flaws);
+    mb_charset_choose(mp_facts_declared_charset(facts), facts->begin, facts->begin_length, false,
+                      &facts->charset, &facts->charset_flaws);
     facts->converter = mb_converter_new(facts->charset.used);
-    convert(facts, facts->sample->data, facts->sample->len);
+    mb_converter_push(facts->converter, facts->begin, facts->begin_length, NULL);
 }
 
 static void take_sample(MpFacts *facts, const uint8_t *bytes, size_t length)
@@ -109,26 +101,54 @@ static void take_sample(MpFacts *facts, const uint8_t *bytes, size_t length)
     size_t room = SAMPLE - facts->sample->len;
 
     if (facts->converter != NULL) {
-        convert(facts, bytes, length);
+        mb_converter_push(facts->converter, bytes, length, NULL);
         return;
     }
     g_byte_array_append(facts->sample, bytes, (guint)MIN(room, length));
-    if (!facts->is_text || length < room)
+    facts->begin = facts->sample->data;
+    facts->begin_length = facts->sample->len;
+    if (!facts->is_text || length <= room)
         return;
-    choose_charset(facts, false);
-    convert(facts, bytes + room, length - room);
+    choose_charset(facts);
+    mb_converter_push(facts->converter, bytes + room, length - room, NULL);
 }
 
-static bool take_content(void *data, const void *bytes, size_t length)
+static void take_bytes(MpFacts *facts, const void *bytes, size_t length)
 {
-    MpFacts *facts = data;
-
     facts->size += length;
     for (size_t i = 0; i < MP_HASHES; i++) {
         if (facts->digests[i] != NULL)
             mb_digest_update(facts->digests[i], bytes, length);
     }
-    take_sample(facts, bytes, length);
+}
+
+static bool take_content(void *data, const void *bytes, size_t length)
+{
+    take_bytes(data, bytes, length);
+    take_sample(data, bytes, length);
+    return true;
+}
+
+/* All of it at once. */
+static void take_in_place(MpFacts *facts, const uint8_t *bytes, size_t length)
+{
+    take_bytes(facts, bytes, length);
+    facts->begin = bytes;
+    facts->begin_length = MIN(length, SAMPLE);
+    if (!facts->is_text || length <= SAMPLE)
+        return;
+    choose_charset(facts);
+    mb_converter_push(facts->converter, bytes + SAMPLE, length - SAMPLE, NULL);
+}
+
+static bool read_content(MpFacts *facts, MbTree *tree, uint32_t part)
+{
+    size_t length;
+    const uint8_t *content = mb_tree_content(tree, part, &length);
+
+    if (content == NULL)
+        return mb_tree_decode(tree, part, take_content, facts, &facts->flaws);
+    take_in_place(facts, content, length);
     return true;
 }
 
@@ -153,13 +173,16 @@ static void report_charset(MpFacts *facts, MbTree *tree, uint32_t part)
 
 static void finish_text(MpFacts *facts, MbTree *tree, uint32_t part)
 {
-    if (facts->converter == NULL)
-        choose_charset(facts, true);
-    mb_converter_finish(facts->converter, facts->converted, &facts->charset);
-    g_string_truncate(facts->converted, 0);
-    g_clear_pointer(&facts->converter, mb_converter_free);
-    if (facts->charset.lossy && !mb_flaws_has(&facts->charset_flaws, MB_FLAW_CHARSET_LOSSY))
-        mb_flaws_add(&facts->charset_flaws, MB_FLAW_CHARSET_LOSSY, facts->charset.first_error, 1);
+    if (facts->converter == NULL) {
+        mb_charset_check(mp_facts_declared_charset(facts), facts->begin, facts->begin_length,
+                         &facts->charset, &facts->charset_flaws);
+    } else {
+        mb_converter_finish(facts->converter, NULL, &facts->charset);
+        g_clear_pointer(&facts->converter, mb_converter_free);
+        if (facts->charset.lossy)
+            mb_flaws_add(&facts->charset_flaws, MB_FLAW_CHARSET_LOSSY, facts->charset.first_error,
+                         1);
+    }
     report_charset(facts, tree, part);
 }
 
@@ -235,17 +258,17 @@ static void report_elsewhere(MpFacts *facts, MbTree *tree, uint32_t part)
     mb_tree_add_defect(tree, code, part, at.space, place.offset, place.length, detail);
 }
 
-/* What the content is; the sample holds its beginning. */
+/* What the content is, by its beginning. */
 static void read_kind(MpFacts *facts, MbTree *tree, uint32_t part)
 {
     MbPartKind kind = mb_tree_part(tree, part)->kind;
 
     if (kind == MB_PART_LEAF) {
-        facts->magic = mp_content_magic(facts->content, facts->sample->data, facts->sample->len);
+        facts->magic = mp_content_magic(facts->content, facts->begin, facts->begin_length);
         compare_kinds(facts, tree, part);
     }
     facts->encrypted =
-        mp_encrypted_read(tree, part, facts->magic, facts->sample->data, facts->sample->len);
+        mp_encrypted_read(tree, part, facts->magic, facts->begin, facts->begin_length);
 }
 
 static uint64_t count_flaws(const MbFlaws *flaws)
@@ -268,6 +291,8 @@ void mp_facts_read(MpFacts *facts, MbTree *tree, uint32_t part)
                    facts->type_offset, &facts->flaws);
     report_elsewhere(facts, tree, part);
     g_byte_array_set_size(facts->sample, 0);
+    facts->begin = NULL;
+    facts->begin_length = 0;
     if (at.first_child != MB_TREE_NONE || !at.has_ranges || at.kind == MB_PART_MULTIPART) {
         read_kind(facts, tree, part);
         return;
@@ -276,7 +301,7 @@ void mp_facts_read(MpFacts *facts, MbTree *tree, uint32_t part)
     facts->charset = (MbCharsetUse){0};
     mb_flaws_reset(&facts->flaws);
     mb_flaws_reset(&facts->charset_flaws);
-    facts->has_content = mb_tree_decode(tree, part, take_content, facts, &facts->flaws);
+    facts->has_content = read_content(facts, tree, part);
     for (size_t i = 0; i < MP_HASHES; i++) {
         if (facts->digests[i] != NULL)
             facts->hash[i] = mb_digest_finish_hex(facts->digests[i]);

@@ -35,10 +35,12 @@ typedef struct {
     bool wanted[MP_HASHES];
     MbDigest *digests[MP_HASHES];
     MbConverter *converter;
-    GByteArray *sample; /* the content's beginning, by which its charset and kind are told */
+    /* The content's beginning, by which its charset and kind are told: in place, or a copy. */
+    const uint8_t *begin;
+    size_t begin_length;
+    GByteArray *sample;
     MpContent *content;
     uint64_t type_offset, disposition_offset; /* of the two fields' values */
-    GString *converted;
     GByteArray *scratch;
     MbFlaws flaws;
     MbFlaws charset_flaws;

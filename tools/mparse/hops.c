@@ -67,29 +67,36 @@ static void keep_clauses(MpHops *hops, MpHop *hop)
     }
 }
 
+static MpHop *add_hop(MpHops *hops)
+{
+    g_array_set_size(hops->list, hops->list->len + 1);
+    return &g_array_index(hops->list, MpHop, hops->list->len - 1);
+}
+
 static void add(MpHops *hops, MbTree *tree, uint32_t field, bool notes)
 {
-    MpHop hop = {.field = field};
     const MbReceived *received = &hops->received;
     uint64_t offset;
     size_t length;
     const uint8_t *value = mb_tree_field_value(tree, field, &length, &offset, hops->scratch);
+    MpHop *hop;
 
     if (value == NULL)
         return;
     mb_flaws_reset(&hops->flaws);
     mb_received_parse(&hops->received, (const char *)value, length, &hops->flaws);
-    keep_clauses(hops, &hop);
-    hop.date = received->date;
-    hop.has_time = received->has_date && received->date.valid;
+    hop = add_hop(hops);
+    hop->field = field;
+    keep_clauses(hops, hop);
+    hop->date = received->date;
+    hop->has_time = received->has_date && received->date.valid;
     if (received->date_length > 0)
-        hop.raw_date = (MbReceivedText){
+        hop->raw_date = (MbReceivedText){
             g_string_chunk_insert_len(hops->text, (const char *)value + received->date_offset,
                                       (gssize)received->date_length),
             received->date_length};
     if (notes)
         mb_tree_add_flaws(tree, mb_tree_field(tree, field)->part, offset, &hops->flaws);
-    g_array_append_val(hops->list, hop);
 }
 
 /* `later` and the last hop before it that tells a time. */
@@ -117,7 +124,8 @@ static bool is_received(MbTree *tree, uint32_t field, GByteArray *scratch)
     if (mb_tree_field(tree, field)->name_length != strlen(received_name))
         return false;
     name = mb_tree_field_name(tree, field, &length, scratch);
-    return name != NULL && g_ascii_strncasecmp((const char *)name, received_name, length) == 0;
+    return name != NULL && (*name | 0x20) == 'r' &&
+           g_ascii_strncasecmp((const char *)name, received_name, length) == 0;
 }
 
 void mp_hops_read(MpHops *hops, MbTree *tree, uint32_t part, bool notes)

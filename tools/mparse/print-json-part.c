@@ -43,6 +43,14 @@ static void put_field(MpJson *json, uint32_t field, uint32_t n)
     mp_printer_drain(&json->printer, json->json.out);
 }
 
+static bool is_main(MpJson *json, uint32_t field)
+{
+    size_t length;
+    const uint8_t *name = mb_tree_field_name(json->message->tree, field, &length, json->scratch);
+
+    return name != NULL && mp_is_main_field(name, length);
+}
+
 void mp_json_fields(MpJson *json, uint32_t part)
 {
     MbTree *tree = json->message->tree;
@@ -51,10 +59,7 @@ void mp_json_fields(MpJson *json, uint32_t part)
     mb_json_key(&json->json, "headers");
     mb_json_begin_array(&json->json);
     for (uint32_t i = 0; i < at->fields; i++) {
-        size_t length;
-        const uint8_t *name = mb_tree_field_name(tree, at->first_field + i, &length, json->scratch);
-
-        if (json->options->all_headers || (name != NULL && mp_is_main_field(name, length)))
+        if (json->options->all_headers || is_main(json, at->first_field + i))
             put_field(json, at->first_field + i, i + 1);
     }
     mb_json_end_array(&json->json);

@@ -8,14 +8,11 @@
 
 #define SCHEMA "mailbatch/mparse/1"
 
-bool mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length)
+void mp_json_raw_base64(MpJson *json, const char *key, const void *bytes, size_t length)
 {
-    if (mb_json_put_bytes(&json->json, key, bytes, length))
-        return true;
     g_string_printf(json->text, "%s_base64", key);
     mb_json_key(&json->json, json->text->str);
     mb_json_base64(&json->json, bytes, length);
-    return false;
 }
 
 void mp_json_range(MpJson *json, const char *key, MbRange range)

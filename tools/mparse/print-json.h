@@ -28,8 +28,18 @@ typedef struct {
 void mp_json_begin(MpJson *json, GString *out, const char *record);
 void mp_json_end(MpJson *json, GString *out);
 
-/* Bytes as text; what is no UTF-8 goes out in base64 beside it (false). */
-bool mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length);
+void mp_json_raw_base64(MpJson *json, const char *key, const void *bytes, size_t length);
+
+/* Bytes as text; what is no UTF-8 goes out in base64 beside it (false). Inline for its key. */
+static inline bool mp_json_raw(MpJson *json, const char *key, const void *bytes, size_t length)
+{
+    bool is_text = mb_json_put_bytes(&json->json, key, bytes, length);
+
+    if (!is_text)
+        mp_json_raw_base64(json, key, bytes, length);
+    return is_text;
+}
+
 void mp_json_range(MpJson *json, const char *key, MbRange range);
 void mp_json_id(MpJson *json, const char *key, uint32_t part);
 

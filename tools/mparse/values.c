@@ -52,13 +52,14 @@ static const struct {
 typedef struct {
     bool is_plain;
     bool is_address;
-    MbAddressList *addresses; /* NULL: not kept */
+    MbAddressList *addresses; /* in the lists, or NULL: not kept */
 } FieldNote;
 
 struct MpValues {
     MbTree *tree;
     MpHops *hops;
     GArray *fields;        /* FieldNote, by the field's index */
+    GPtrArray *lists;      /* of addresses, that are kept */
     size_t kept;           /* addresses in their lists */
     MbAddressList *parsed; /* lent, of a field whose list was not kept */
     GByteArray *scratch;
@@ -67,9 +68,9 @@ struct MpValues {
     MbFlaws flaws;
 };
 
-static void clear_note(void *note)
+static void free_list(void *list)
 {
-    mb_address_list_free(((FieldNote *)note)->addresses);
+    mb_address_list_free(list);
 }
 
 MpValues *mp_values_new(void)
@@ -78,7 +79,7 @@ MpValues *mp_values_new(void)
 
     values->hops = mp_hops_new();
     values->fields = g_array_new(FALSE, TRUE, sizeof(FieldNote));
-    g_array_set_clear_func(values->fields, clear_note);
+    values->lists = g_ptr_array_new_with_free_func(free_list);
     values->scratch = g_byte_array_new();
     values->text = g_string_new(NULL);
     return values;
@@ -90,6 +91,7 @@ void mp_values_free(MpValues *values)
         return;
     mp_hops_free(values->hops);
     g_array_unref(values->fields);
+    g_ptr_array_unref(values->lists);
     mb_address_list_free(values->parsed);
     g_byte_array_unref(values->scratch);
     g_string_free(values->text, TRUE);
@@ -103,6 +105,7 @@ static size_t find_name(const uint8_t *name, size_t length)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(known) && known[i].length <= length; i++) {
         if (known[i].length == length && (known[i].name[0] | 0x20) == (name[0] | 0x20) &&
+            (known[i].name[length - 1] | 0x20) == (name[length - 1] | 0x20) &&
             g_ascii_strncasecmp((const char *)name, known[i].name, length) == 0)
             return i;
     }
@@ -140,6 +143,7 @@ static void keep(MpValues *check, FieldNote *note, MbAddressList *list)
     }
     check->kept += count;
     note->addresses = list;
+    g_ptr_array_add(check->lists, list);
 }
 
 /* Display names hold encoded-words, which were checked with the field as a whole. */
@@ -239,6 +243,7 @@ void mp_values_check(MpValues *values, MbTree *tree)
 
     values->tree = tree;
     values->kept = 0;
+    g_ptr_array_set_size(values->lists, 0);
     g_array_set_size(values->fields, 0);
     g_array_set_size(values->fields, mb_tree_fields(tree));
     for (uint32_t part = 0; part < parts; part++)
