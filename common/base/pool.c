@@ -3,10 +3,16 @@
 #include <pthread.h>
 #include <signal.h>
 
+typedef enum {
+    WAITING,
+    BUSY,
+    DONE,
+} State;
+
 /* Jobs are numbered in the order they are pushed; job n lies in slot n % capacity. */
 typedef struct {
     void *job;
-    bool is_done;
+    State state;
 } Slot;
 
 typedef struct {
@@ -22,8 +28,9 @@ struct MbPool {
     pthread_cond_t turn;         /* for jobs that wait to be the oldest */
     Slot *slots;
     size_t capacity;
-    size_t pushed, begun, taken; /* numbers of the next job to be so */
-    size_t finished;             /* jobs before this one are finished with */
+    size_t pushed, taken; /* numbers of the next job to be so */
+    size_t begun;         /* jobs before this one are, and some behind it may be */
+    size_t finished;      /* jobs before this one are finished with */
     bool stopped;
     size_t busy;
     MbPoolWork work;
@@ -36,30 +43,63 @@ static Slot *slot_of(const MbPool *pool, size_t number)
     return &pool->slots[number % pool->capacity];
 }
 
+/* The oldest job that waits, or NULL. */
+static Slot *next_waiting(MbPool *pool)
+{
+    while (pool->begun < pool->pushed && slot_of(pool, pool->begun)->state != WAITING)
+        pool->begun++;
+    return pool->begun < pool->pushed ? slot_of(pool, pool->begun) : NULL;
+}
+
+/* With the lock held, which is given up meanwhile. */
+static void do_job(MbPool *pool, Slot *slot, void *worker)
+{
+    slot->state = BUSY;
+    pool->busy++;
+    pthread_mutex_unlock(&pool->lock);
+    pool->work(slot->job, worker);
+    pthread_mutex_lock(&pool->lock);
+    pool->busy--;
+    slot->state = DONE;
+    pthread_cond_signal(&pool->done);
+}
+
 static void *serve(void *data)
 {
     const Thread *thread = data;
     MbPool *pool = thread->pool;
 
     pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        Slot *slot;
+    while (!pool->stopped) {
+        Slot *slot = next_waiting(pool);
 
-        while (!pool->stopped && pool->begun == pool->pushed)
+        if (slot != NULL)
+            do_job(pool, slot, thread->worker);
+        else
             pthread_cond_wait(&pool->work_or_stop, &pool->lock);
-        if (pool->stopped)
-            break;
-        slot = slot_of(pool, pool->begun++);
-        pool->busy++;
-        pthread_mutex_unlock(&pool->lock);
-        pool->work(slot->job, thread->worker);
-        pthread_mutex_lock(&pool->lock);
-        pool->busy--;
-        slot->is_done = true;
-        pthread_cond_signal(&pool->done);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
+}
+
+bool mb_pool_help(MbPool *pool, void *worker, size_t leave)
+{
+    Slot *youngest = NULL;
+    size_t waiting = 0;
+    bool helps;
+
+    pthread_mutex_lock(&pool->lock);
+    for (size_t number = pool->begun; number < pool->pushed; number++) {
+        if (slot_of(pool, number)->state != WAITING)
+            continue;
+        youngest = slot_of(pool, number);
+        waiting++;
+    }
+    helps = waiting > leave && !pool->stopped;
+    if (helps)
+        do_job(pool, youngest, worker);
+    pthread_mutex_unlock(&pool->lock);
+    return helps;
 }
 
 static bool start_threads(MbPool *pool, void *const *workers, size_t count)
@@ -154,15 +194,25 @@ void *mb_pool_take(MbPool *pool, bool wait)
     if (pool->taken < pool->pushed) {
         Slot *slot = slot_of(pool, pool->taken);
 
-        while (wait && !slot->is_done && !pool->stopped)
+        while (wait && slot->state != DONE && !pool->stopped)
             pthread_cond_wait(&pool->done, &pool->lock);
-        if (slot->is_done || pool->stopped) {
+        if (slot->state == DONE || pool->stopped) {
             job = slot->job;
             pool->taken++;
         }
     }
     pthread_mutex_unlock(&pool->lock);
     return job;
+}
+
+bool mb_pool_is_oldest(MbPool *pool, const void *job)
+{
+    bool is_oldest;
+
+    pthread_mutex_lock(&pool->lock);
+    is_oldest = pool->taken < pool->pushed && slot_of(pool, pool->taken)->job == job;
+    pthread_mutex_unlock(&pool->lock);
+    return is_oldest;
 }
 
 bool mb_pool_await_turn(MbPool *pool, const void *job)

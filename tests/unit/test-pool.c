@@ -17,10 +17,27 @@ typedef struct {
 } Job;
 
 static gint done_by[THREADS];
+static gint done_by_owner;
 
 static void write_number(Job *job)
 {
     g_string_append_printf(job->out, "%u ", job->number);
+}
+
+static void finish(Job *job)
+{
+    ck_assert(job->was_done);
+    if (!job->writes_itself)
+        write_number(job);
+}
+
+static bool await_turn(Job *job, const void *worker)
+{
+    if (worker != &done_by_owner)
+        return mb_pool_await_turn(job->pool, job);
+    while (!mb_pool_is_oldest(job->pool, job))
+        finish(mb_pool_take(job->pool, true));
+    return true;
 }
 
 static void work(void *data, void *worker)
@@ -31,16 +48,9 @@ static void work(void *data, void *worker)
     /* Later jobs are done sooner than the first of each round. */
     if (job->number % 16 == 0)
         usleep(2000);
-    if (job->writes_itself && mb_pool_await_turn(job->pool, job))
+    if (job->writes_itself && await_turn(job, worker))
         write_number(job);
     job->was_done = true;
-}
-
-static void finish(Job *job)
-{
-    ck_assert(job->was_done);
-    if (!job->writes_itself)
-        write_number(job);
 }
 
 static MbPool *new_pool(size_t threads, size_t capacity)
@@ -61,7 +71,12 @@ START_TEST(jobs_come_back_in_the_order_they_went)
     static const struct {
         size_t threads, capacity;
         unsigned every; /* job that writes by itself */
-    } rows[] = {{1, 1, 0}, {1, 1, 1}, {2, 3, 2}, {8, 8, 3}, {8, 40, 1}, {8, 40, 7}};
+        bool helps;     /* the owner */
+    } rows[] = {
+        {1, 1, 0, false},  {1, 1, 1, false},  {2, 3, 2, false}, {8, 8, 3, false},
+        {8, 40, 1, false}, {8, 40, 7, false}, {1, 1, 1, true},  {1, 16, 0, true},
+        {1, 16, 1, true},  {2, 32, 3, true},  {8, 40, 7, true},
+    };
 
     for (size_t row = 0; row < G_N_ELEMENTS(rows); row++) {
         MbPool *pool = new_pool(rows[row].threads, rows[row].capacity);
@@ -77,11 +92,17 @@ START_TEST(jobs_come_back_in_the_order_they_went)
                             .writes_itself = rows[row].every > 0 && i % rows[row].every == 0,
                             .pool = pool,
                             .out = out};
-            while (!mb_pool_push(pool, &jobs[i]))
-                finish(mb_pool_take(pool, true));
+            while (!mb_pool_push(pool, &jobs[i])) {
+                if (!rows[row].helps || !mb_pool_help(pool, &done_by_owner, rows[row].threads))
+                    finish(mb_pool_take(pool, true));
+                else if ((job = mb_pool_take(pool, false)) != NULL)
+                    finish(job);
+            }
             while ((job = mb_pool_take(pool, false)) != NULL)
                 finish(job);
         }
+        while (rows[row].helps && mb_pool_help(pool, &done_by_owner, 0))
+            ;
         while ((job = mb_pool_take(pool, true)) != NULL)
             finish(job);
         mb_pool_free(pool);
@@ -113,6 +134,34 @@ START_TEST(several_threads_take_part)
 }
 END_TEST
 
+START_TEST(the_owner_helps_with_what_is_left_over)
+{
+    MbPool *pool = new_pool(1, 8);
+    g_autofree Job *jobs = g_new0(Job, 8);
+    g_autoptr(GString) out = g_string_new(NULL);
+    Job *job;
+
+    done_by_owner = 0;
+    /* The thread is at the first one, which is asleep; or it will be. */
+    for (unsigned i = 0; i < 4; i++) {
+        jobs[i] = (Job){.number = 16 * i, .pool = pool, .out = out};
+        ck_assert(mb_pool_push(pool, &jobs[i]));
+    }
+    ck_assert(!mb_pool_help(pool, &done_by_owner, 4));
+    ck_assert_int_eq(done_by_owner, 0);
+    while (mb_pool_help(pool, &done_by_owner, 0))
+        ;
+    ck_assert(!mb_pool_is_oldest(pool, &jobs[1]));
+    while ((job = mb_pool_take(pool, true)) != NULL)
+        finish(job);
+    mb_pool_stop(pool);
+    ck_assert(!mb_pool_help(pool, &done_by_owner, 0));
+    mb_pool_free(pool);
+    ck_assert_str_eq(out->str, "0 16 32 48 ");
+    ck_assert_int_gt(done_by_owner, 0);
+}
+END_TEST
+
 /* The oldest is never taken: who waits behind it is sent home. */
 START_TEST(a_stop_wakes_those_who_wait_for_their_turn)
 {
@@ -141,6 +190,7 @@ int main(void)
 
     tcase_add_test(tcase, jobs_come_back_in_the_order_they_went);
     tcase_add_test(tcase, several_threads_take_part);
+    tcase_add_test(tcase, the_owner_helps_with_what_is_left_over);
     tcase_add_test(tcase, a_stop_wakes_those_who_wait_for_their_turn);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -9,7 +9,8 @@
  *     while ((job = mb_pool_take(pool, true)) != NULL)
  *         finish(job);
  *
- * One thread, the owner, pushes and takes. Signals are left to it: the pool's threads block all.
+ * One thread, the owner, pushes and takes; where it would wait it can help. Signals are left to it:
+ * the pool's threads block all.
  */
 #pragma once
 
@@ -43,8 +44,16 @@ bool mb_pool_push(MbPool *pool, void *job);
  * mb_pool_stop() jobs come as they are, done or not. */
 void *mb_pool_take(MbPool *pool, bool wait);
 
-/* From within the work: waits until every earlier job was taken and finished with, so that `job`
- * may go past its buffer and write by itself. False after mb_pool_stop(). */
+/* The owner does the youngest job that no thread has begun, which its own cache still holds; false
+ * when only `leave` or fewer wait: those are the threads'. */
+bool mb_pool_help(MbPool *pool, void *worker, size_t leave);
+
+/* For the job that the owner does: whether all earlier ones were taken. It does not wait for its
+ * turn, it takes them. */
+bool mb_pool_is_oldest(MbPool *pool, const void *job);
+
+/* From within a thread's work: waits until every earlier job was taken and finished with, so that
+ * `job` may go past its buffer and write by itself. False after mb_pool_stop(). */
 bool mb_pool_await_turn(MbPool *pool, const void *job);
 
 /* No job is begun any more, no turn comes; waits for the jobs that are being done. */
