@@ -4,7 +4,7 @@
 
 #include <mailbatch/base/error.h>
 
-#define JOBS_A_THREAD 4
+#define JOBS_A_THREAD 16 /* while one thread is at the oldest job, the others go on */
 #define FLIGHT_LEAST  ((size_t)32 << 20) /* bytes handed over and not yet written … */
 #define FLIGHT_THREAD ((size_t)1 << 20)  /* … or this a thread, where that is more */
 
@@ -14,7 +14,7 @@ struct MpCrew {
     MpExtract *extract;
     MpWorker *own;      /* the owner's */
     MpWorker **workers; /* the pool's */
-    unsigned threads;   /* of the pool; 0: there is none */
+    unsigned threads;   /* of the pool; 0: there is none. The owner is one more */
     MbPool *pool;       /* started when there is more than one job to do */
     MpJob *open;        /* that is being filled, or NULL */
     GPtrArray *spare;
@@ -25,17 +25,25 @@ struct MpCrew {
     uint64_t failures;
     MpSummary summary;
     bool missed_part;
+    GError *problem; /* met while the owner did a job */
 };
+
+static bool await_in_pool(void *data, MpJob *job)
+{
+    return mb_pool_await_turn(((MpCrew *)data)->pool, job);
+}
 
 static bool start_pool(MpCrew *crew, GError **error)
 {
     crew->workers = g_new0(MpWorker *, crew->threads);
     for (unsigned i = 0; i < crew->threads; i++)
-        crew->workers[i] = mp_worker_new(crew->options, crew->extract, i + 1);
+        crew->workers[i] = mp_worker_new(crew->options, crew->extract, i + 1, await_in_pool, crew);
     crew->pool = mb_pool_new((void *const *)crew->workers, crew->threads,
                              (size_t)crew->threads * JOBS_A_THREAD, mp_job_work, error);
     return crew->pool != NULL;
 }
+
+static bool await_as_owner(void *data, MpJob *job);
 
 MpCrew *mp_crew_new(const MpOptions *options, unsigned threads, MpOutput *output,
                     MpExtract *extract)
@@ -46,8 +54,8 @@ MpCrew *mp_crew_new(const MpOptions *options, unsigned threads, MpOutput *output
     crew->output = output;
     crew->extract = extract;
     crew->spare = g_ptr_array_new_with_free_func((GDestroyNotify)mp_job_free);
-    crew->own = mp_worker_new(options, extract, 0);
-    crew->threads = threads > 1 ? threads : 0;
+    crew->own = mp_worker_new(options, extract, 0, await_as_owner, crew);
+    crew->threads = MAX(threads, 1) - 1;
     crew->flight_max = MAX(FLIGHT_LEAST, threads * FLIGHT_THREAD);
     return crew;
 }
@@ -70,6 +78,7 @@ void mp_crew_free(MpCrew *crew)
     mp_worker_free(crew->own);
     mp_job_free(crew->open);
     g_ptr_array_unref(crew->spare);
+    g_clear_error(&crew->problem);
     g_free(crew);
 }
 
@@ -120,10 +129,33 @@ static bool finish_oldest(MpCrew *crew, bool wait, bool *was_one, GError **error
     return finish_job(crew, job, error);
 }
 
+/* The owner writes the jobs before its own. */
+static bool await_as_owner(void *data, MpJob *job)
+{
+    MpCrew *crew = data;
+    bool was_one = true;
+
+    while (crew->problem == NULL && !mb_pool_is_oldest(crew->pool, job))
+        finish_oldest(crew, true, &was_one, &crew->problem);
+    return crew->problem == NULL;
+}
+
+/* The owner does a job, or waits for the oldest one. */
+static bool go_on(MpCrew *crew, size_t leave, bool *was_one, GError **error)
+{
+    *was_one = true;
+    if (!mb_pool_help(crew->pool, crew->own, leave))
+        return finish_oldest(crew, true, was_one, error);
+    if (crew->problem == NULL)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&crew->problem));
+    return false;
+}
+
 /* The owner does a job by itself, behind all others. */
 static bool do_own(MpCrew *crew, MpJob *job, GError **error)
 {
-    job->pool = NULL;
+    job->is_alone = true;
     mp_job_work(job, crew->own);
     return finish_job(crew, job, error);
 }
@@ -140,14 +172,16 @@ static bool push_open(MpCrew *crew, GError **error)
         mp_job_free(job);
         return false;
     }
-    job->pool = crew->pool;
+    job->is_alone = false;
     while (!mb_pool_push(crew->pool, job)) {
-        if (!finish_oldest(crew, true, &was_one, error)) {
+        if (!go_on(crew, crew->threads, &was_one, error) ||
+            !finish_oldest(crew, false, &was_one, error)) {
             mp_job_free(job);
             return false;
         }
     }
     crew->flight += job->bytes;
+    was_one = true;
     while (was_one) {
         if (!finish_oldest(crew, crew->flight > crew->flight_max, &was_one, error))
             return false;
@@ -164,7 +198,7 @@ bool mp_crew_wait(MpCrew *crew, GError **error)
     if (!push_open(crew, error))
         return false;
     while (was_one) {
-        if (!finish_oldest(crew, true, &was_one, error))
+        if (!go_on(crew, 0, &was_one, error))
             return false;
     }
     return true;

@@ -9,11 +9,11 @@
 #include <malloc.h>
 #include <string.h>
 
-#define BUFFER      ((size_t)262144) /* of a job's small items */
-#define ENTRIES_MAX 4096             /* empty messages have no bytes that fill a buffer */
-#define OUT_MAX     ((gsize)1 << 20) /* printed beyond it: written as soon as the turn comes */
-#define OUT_ALONE   ((gsize)65536)   /* the same where there is no turn to wait for */
-#define OUT_KEPT    ((gsize)1 << 20) /* room that a job keeps for the next use */
+#define BUFFER      ((size_t)65536) /* of a job's small items */
+#define ENTRIES_MAX 4096            /* empty messages have no bytes that fill a buffer */
+#define OUT_MAX     ((gsize)262144) /* printed beyond it: written as soon as the turn comes */
+#define OUT_ALONE   ((gsize)65536)  /* the same where there is no turn to wait for */
+#define OUT_KEPT    ((gsize)524288) /* room that a job keeps for the next use */
 
 static void worker_drain(void *data, GString *out);
 static void worker_wait(void *data);
@@ -36,10 +36,13 @@ static void strip(MpWorker *worker)
     g_clear_pointer(&worker->views, mp_views_free);
 }
 
-MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number)
+MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number,
+                        MpAwaitTurn await_turn, void *await_data)
 {
     MpWorker *worker = g_new0(MpWorker, 1);
 
+    worker->await_turn = await_turn;
+    worker->await_data = await_data;
     worker->options = options;
     if (extract != NULL)
         worker->extractor = mp_extractor_new(extract, number);
@@ -188,14 +191,20 @@ bool mp_job_write(MpJob *job, GError **error)
     return true;
 }
 
+static bool await_turn(const MpWorker *worker)
+{
+    return worker->job->is_alone || worker->await_turn(worker->await_data, worker->job);
+}
+
 /* What a printer has so far; after an error nothing more is kept. */
 static void worker_drain(void *data, GString *out)
 {
-    MpJob *job = ((MpWorker *)data)->job;
+    const MpWorker *worker = data;
+    MpJob *job = worker->job;
 
-    if (out->len + job->manifest->len < (job->pool != NULL ? OUT_MAX : OUT_ALONE))
+    if (out->len + job->manifest->len < (job->is_alone ? OUT_ALONE : OUT_MAX))
         return;
-    if (job->error == NULL && (job->pool == NULL || mb_pool_await_turn(job->pool, job)))
+    if (job->error == NULL && await_turn(worker))
         mp_job_write(job, &job->error);
     g_string_truncate(out, 0);
     g_string_truncate(job->manifest, 0);
@@ -204,10 +213,7 @@ static void worker_drain(void *data, GString *out)
 /* A heavy message goes on when all before it are written: so no two are in hand at a time. */
 static void worker_wait(void *data)
 {
-    MpJob *job = ((MpWorker *)data)->job;
-
-    if (job->pool != NULL)
-        mb_pool_await_turn(job->pool, job);
+    await_turn(data);
 }
 
 /* What a heavy message left in buffers of all kinds is given back. */

@@ -49,11 +49,16 @@ typedef struct {
 
     MpOutput *output; /* for who has the turn */
     MpExtract *extract;
-    MbPool *pool; /* NULL: it is always our turn */
+    bool is_alone; /* no job is before it */
 } MpJob;
+
+/* Waits until all jobs before this one are written; false: it never will be its turn. */
+typedef bool (*MpAwaitTurn)(void *data, MpJob *job);
 
 /* A thread's own. */
 typedef struct {
+    MpAwaitTurn await_turn;
+    void *await_data;
     const MpOptions *options;
     MpWalk *walk;
     MpPrinter *printer;
@@ -62,7 +67,8 @@ typedef struct {
     MpJob *job;             /* the present one */
 } MpWorker;
 
-MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number);
+MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number,
+                        MpAwaitTurn await_turn, void *await_data);
 void mp_worker_free(MpWorker *worker);
 
 MpJob *mp_job_new(MpOutput *output, MpExtract *extract);
