@@ -89,30 +89,30 @@ static char *put_escaped(char *to, uint8_t c)
 /* What does not stand for itself in a string. */
 static inline MbLanes is_special(MbLanes block)
 {
-    return (MbLanes)((block < 0x20) | (block >= 0x7F) | (block == '"') | (block == '\\'));
+    return (MbLanes)((block - 0x20 >= 0x7F - 0x20) | (block == '"') | (block == '\\'));
 }
 
 /* Copies what stands for itself, up to the first byte that does not. */
 static inline char *copy_plain(char *to, const uint8_t **from, const uint8_t *end)
 {
     const uint8_t *at = *from;
-    size_t count = MB_LANES;
-    MbLanes block;
+    MbLanes block, special;
 
-    while ((size_t)(end - at) >= MB_LANES && count == MB_LANES) {
+    for (; (size_t)(end - at) >= MB_LANES; at += MB_LANES, to += MB_LANES) {
         block = mb_lanes_load(at);
+        special = is_special(block);
         memcpy(to, &block, MB_LANES);
-        count = mb_lanes_first(is_special(block));
-        to += count;
-        at += count;
+        if (mb_lanes_any(special)) {
+            *from = at + mb_lanes_first(special);
+            return to + mb_lanes_first(special);
+        }
     }
-    if (count == MB_LANES && at < end) {
+    if (at < end) {
         /* The NULs behind the last bytes are special. */
         block = mb_lanes_load_short(at, (size_t)(end - at));
         memcpy(to, &block, MB_LANES);
-        count = mb_lanes_first(is_special(block));
-        to += count;
-        at += count;
+        to += mb_lanes_first(is_special(block));
+        at += mb_lanes_first(is_special(block));
     }
     *from = at;
     return to;

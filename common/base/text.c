@@ -60,16 +60,17 @@ size_t mb_text_ascii_prefix(const void *bytes, size_t length)
             break;
     }
     for (; length - done >= MB_LANES; done += MB_LANES) {
-        size_t first = mb_lanes_first((MbLanes)(mb_lanes_load(text + done) >= 0x80));
+        MbLanes high = (MbLanes)(mb_lanes_load(text + done) >= 0x80);
 
-        if (first < MB_LANES)
-            return done + first;
+        if (mb_lanes_any(high))
+            return done + mb_lanes_first(high);
     }
-    if (done == length)
-        return length;
-    return MIN(
-        length,
-        done + mb_lanes_first((MbLanes)(mb_lanes_load_short(text + done, length - done) >= 0x80)));
+    if (done < length) {
+        MbLanes high = (MbLanes)(mb_lanes_load_short(text + done, length - done) >= 0x80);
+
+        return mb_lanes_any(high) ? done + mb_lanes_first(high) : length;
+    }
+    return length;
 }
 
 /* Octets of the well-formed sequence beyond ASCII at the front (RFC 3629, 4), 0: there is none. */

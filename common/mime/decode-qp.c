@@ -21,21 +21,17 @@ static bool is_blank(uint8_t c)
 /* Bytes at the front that stand for themselves. */
 static size_t plain_prefix(const uint8_t *in, size_t length)
 {
-    size_t run = 0;
-
-    while (run < length) {
+    for (size_t run = 0; run < length; run += MB_LANES) {
         bool is_short = length - run < MB_LANES;
         MbLanes bytes =
             is_short ? mb_lanes_load_short(in + run, length - run) : mb_lanes_load(in + run);
         MbLanes is_plain =
             (MbLanes)(((bytes >= ' ') & (bytes < 0x7F) & (bytes != '=')) | (bytes == '\t'));
-        size_t first = mb_lanes_first(~is_plain);
 
-        run += first;
-        if (first < MB_LANES)
-            break;
+        if (mb_lanes_any(~is_plain))
+            return run + mb_lanes_first(~is_plain);
     }
-    return run;
+    return length;
 }
 
 static uint8_t *put(uint8_t *out, const uint8_t *bytes, size_t length)
