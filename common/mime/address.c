@@ -225,7 +225,7 @@ static char *decode_name(Parser *parser, GString *raw, size_t offset, size_t *le
     }
     if (raw->len == start)
         return NULL;
-    if (!mb_words_needed(raw->str + start, raw->len - start)) {
+    if (mb_words_form(raw->str + start, raw->len - start) == MB_WORDS_PLAIN) {
         *length = raw->len - start;
         return g_strndup(raw->str + start, *length);
     }

@@ -100,7 +100,7 @@ static void finish_value(Joiner *joiner, MbReadyParam *ready, bool is_extended)
         if (mb_text_is_ascii(raw, length) && *charset == '\0')
             return;
         mb_charset_to_utf8(charset, raw, length, arena->scratch, &use, &found);
-    } else if (!mb_words_needed(raw, length) ||
+    } else if (mb_words_form(raw, length) == MB_WORDS_PLAIN ||
                strcmp(arena->text->str + ready->name, "boundary") == 0) {
         return;
     } else {

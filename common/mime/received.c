@@ -324,13 +324,16 @@ static MbReceivedText text_of(const Reading *reading, bool is_there, const Piece
     return (MbReceivedText){reading->storage + piece->at, piece->length};
 }
 
-/* Room for every byte with a blank before it, and for what ends the texts. */
+/* Every byte with a blank before it, and what ends the texts. */
+size_t mb_received_room(size_t length)
+{
+    return 2 * length + 4 * MB_RECEIVED_CLAUSES;
+}
+
 static char *reserve(GString *text, size_t length)
 {
-    size_t most = 2 * length + 4 * MB_RECEIVED_CLAUSES;
-
-    if (text->allocated_len <= most)
-        g_string_set_size(text, most);
+    if (text->allocated_len <= mb_received_room(length))
+        g_string_set_size(text, mb_received_room(length));
     return text->str;
 }
 

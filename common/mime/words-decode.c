@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <mailbatch/base/lanes.h>
 #include <mailbatch/base/text.h>
 #include <mailbatch/mime/charset.h>
@@ -33,31 +34,40 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Beyond ASCII, or what ends a line or a string, or begins a word. */
-static inline MbLanes is_special(MbLanes block)
+/* Whether a "?" stands behind one of the "=" that `equals` has a bit for. */
+static bool is_word_start(const char *value, size_t length, size_t at, unsigned equals)
 {
-    return (MbLanes)((block >= 0x80) | (block == '\n') | (block == '\r') | (block == '\0') |
-                     (block == '='));
-}
+    for (; equals != 0; equals &= equals - 1) {
+        size_t behind = at + (size_t)__builtin_ctz(equals) + 1;
 
-bool mb_words_needed(const char *value, size_t length)
-{
-    for (size_t i = 0; i < length;) {
-        bool is_block = length - i >= MB_LANES;
-        MbLanes block =
-            is_block ? mb_lanes_load(value + i) : mb_lanes_load_short(value + i, length - i);
-        size_t first = mb_lanes_first(is_special(block));
-
-        i += first;
-        if (first == MB_LANES)
-            continue;
-        if (i >= length)
-            break;
-        if (value[i] != '=' || (i + 1 < length && value[i + 1] == '?'))
+        if (behind < length && value[behind] == '?')
             return true;
-        i++;
     }
     return false;
+}
+
+MbWordsForm mb_words_form(const char *value, size_t length)
+{
+    MbWordsForm form = MB_WORDS_PLAIN;
+
+    for (size_t at = 0; at < length; at += MB_LANES) {
+        size_t left = length - at;
+        MbLanes block =
+            left >= MB_LANES ? mb_lanes_load(value + at) : mb_lanes_load_short(value + at, left);
+        MbLanes fold = (MbLanes)((block == '\n') | (block == '\r'));
+        MbLanes equals = (MbLanes)(block == '=');
+        MbLanes other = (MbLanes)((block >= 0x80) | (block == '\0'));
+        unsigned taken = left >= MB_LANES ? UINT_MAX : (1u << left) - 1;
+
+        if ((mb_lanes_bits(fold | equals | other) & taken) == 0)
+            continue;
+        if ((mb_lanes_bits(other) & taken) != 0 ||
+            is_word_start(value, length, at, mb_lanes_bits(equals)))
+            return MB_WORDS_CODED;
+        if (mb_lanes_any(fold))
+            form = MB_WORDS_FOLDED;
+    }
+    return form;
 }
 
 /* Flaws of a charset stand at the words they came from. */
@@ -299,13 +309,10 @@ void mb_words_decode(const char *value, size_t length, GString *out, MbFlaws *fl
     size_t literal = 0;
     size_t at = 0;
 
-    if (!mb_words_needed(value, length)) {
-        g_string_append_len(out, value, (gssize)length);
-        return;
-    }
-    if (memchr(value, '=', length) == NULL) {
-        put_literal(&decoder, 0, length);
-        return;
+    switch (mb_words_form(value, length)) {
+    case MB_WORDS_PLAIN: g_string_append_len(out, value, (gssize)length); return;
+    case MB_WORDS_FOLDED: unfold(value, 0, length, out); return;
+    case MB_WORDS_CODED: break;
     }
     bytes = decoder.bytes = g_string_new(NULL);
     while (at < length) {

@@ -333,9 +333,5 @@ void mp_facts_field_text(MpFacts *facts, MbTree *tree, uint32_t field, GString *
 
     if (value == NULL)
         return;
-    if (!mb_words_needed((const char *)value, length)) {
-        g_string_append_len(out, (const char *)value, (gssize)length);
-        return;
-    }
     mb_words_decode((const char *)value, length, out, NULL);
 }

@@ -1,20 +1,19 @@
 #include "print-json.h"
 
+#include <mailbatch/mime/words.h>
 #include <string.h>
 
 /* `is_text`: nothing stands behind the raw value as a string. */
 static void put_decoded(MpJson *json, uint32_t field, const char *value, size_t length,
                         bool is_text)
 {
-    if (value != NULL && mp_values_is_plain(json->values, field)) {
-        if (is_text)
-            mb_json_put_last(&json->json, "decoded");
-        else
-            mb_json_put_bytes(&json->json, "decoded", value, length);
+    if (value != NULL && is_text && mp_values_is_plain(json->values, field)) {
+        mb_json_put_last(&json->json, "decoded");
         return;
     }
     g_string_truncate(json->text, 0);
-    mp_facts_field_text(json->facts, json->message->tree, field, json->text);
+    if (value != NULL)
+        mb_words_decode(value, length, json->text, NULL);
     mb_json_put_bytes(&json->json, "decoded", json->text->str, json->text->len);
 }
 

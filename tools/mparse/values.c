@@ -1,6 +1,5 @@
 #include "values.h"
 
-#include <mailbatch/base/text.h>
 #include <mailbatch/mime/date.h>
 #include <mailbatch/mime/words.h>
 #include <string.h>
@@ -50,7 +49,7 @@ static const struct {
 #define KEPT_MAX 10000 /* addresses of a message that are not parsed a second time */
 
 typedef struct {
-    bool is_plain;
+    MbWordsForm form;
     bool is_address;
     MbAddressList *addresses; /* in the lists, or NULL: not kept */
 } FieldNote;
@@ -125,10 +124,6 @@ static size_t find_known(MpValues *check, uint32_t field, bool is_message)
 
 static void check_words(MpValues *check, const char *value, size_t length)
 {
-    /* A fold alone is nothing to decode for. */
-    if (mb_text_is_ascii(value, length) && memchr(value, '=', length) == NULL &&
-        memchr(value, '\0', length) == NULL)
-        return;
     g_string_truncate(check->text, 0);
     mb_words_decode(value, length, check->text, &check->words);
 }
@@ -201,8 +196,9 @@ static void check_value(MpValues *check, uint32_t index, unsigned traits)
                            NULL);
     mb_flaws_reset(&check->words);
     mb_flaws_reset(&check->flaws);
-    note->is_plain = !mb_words_needed(value, length);
-    if (!note->is_plain)
+    note->form = mb_words_form(value, length);
+    /* A fold alone is nothing to decode for. */
+    if (note->form == MB_WORDS_CODED)
         check_words(check, value, length);
     if ((traits & ADDRESS) != 0) {
         MbAddressList *list = mb_address_list_parse(value, length, MP_ADDRESSES_MAX, &check->flaws);
@@ -261,7 +257,7 @@ MpHops *mp_values_hops(MpValues *values)
 
 bool mp_values_is_plain(const MpValues *values, uint32_t field)
 {
-    return g_array_index(values->fields, FieldNote, field).is_plain;
+    return g_array_index(values->fields, FieldNote, field).form == MB_WORDS_PLAIN;
 }
 
 const MbAddressList *mp_values_addresses(MpValues *values, uint32_t field)

@@ -17,9 +17,14 @@
 
 G_BEGIN_DECLS
 
-/* Whether decoding would change anything: an encoded-word's start, a fold, or a byte above 0x7F. A
- * value without any can be used as it stands. */
-bool mb_words_needed(const char *value, size_t length);
+typedef enum {
+    MB_WORDS_PLAIN,  /* can be used as it stands */
+    MB_WORDS_FOLDED, /* ASCII without NULs: only line ends are to go */
+    MB_WORDS_CODED,  /* holds the start of an encoded-word, a byte above 0x7F or a NUL */
+} MbWordsForm;
+
+/* What decoding would have to do. */
+MbWordsForm mb_words_form(const char *value, size_t length);
 
 /* Appends the value as UTF-8: unfolded (a line end before a blank goes), words decoded, raw 8-bit
  * bytes taken as UTF-8 when valid, else by detection (charset.h). NULs and other controls are kept:
