@@ -181,26 +181,51 @@ static bool read_number(const uint8_t *text, size_t length, uint64_t *number)
     return digits > 0 && at == length;
 }
 
+/* The next line behind `at` that is empty or begins as Content-Length does; `length`: none. */
+static size_t next_telling_line(const uint8_t *bytes, size_t length, size_t at)
+{
+    for (; length - at > MB_LANES; at += MB_LANES) {
+        MbLanes first = mb_lanes_load(bytes + at + 1);
+        MbLanes tells = (MbLanes)((first == '\n') | (first == '\r') | ((first | 0x20) == 'c')) &
+                        (MbLanes)(mb_lanes_load(bytes + at) == '\n');
+
+        if (mb_lanes_any(tells))
+            return at + mb_lanes_first(tells) + 1;
+    }
+    for (; at < length; at++) {
+        if (bytes[at] == '\n')
+            return at + 1;
+    }
+    return length;
+}
+
+static bool is_content_length(const uint8_t *line, size_t length)
+{
+    size_t name = strlen(CONTENT_LENGTH);
+
+    return (*line | 0x20) == 'c' && length > name && line[name] == ':' &&
+           g_ascii_strncasecmp((const char *)line, CONTENT_LENGTH, name) == 0;
+}
+
 MbMboxHeader mb_mbox_read_header(const uint8_t *bytes, size_t length, size_t start)
 {
     MbMboxHeader header = {.body = length};
     size_t name = strlen(CONTENT_LENGTH);
-    size_t at = start;
 
-    while (at < length) {
-        size_t end = line_end(bytes, length, at);
-        size_t solid = end - (end > at && bytes[end - 1] == '\r');
+    for (size_t at = start; at < length; at = next_telling_line(bytes, length, at)) {
+        size_t solid = at + (bytes[at] == '\r');
 
-        if (solid == at && end < length) {
-            header.body = end + 1;
+        if (solid < length && bytes[solid] == '\n') {
+            header.body = solid + 1;
             header.has_body = true;
             break;
         }
-        if ((bytes[at] | 0x20) == 'c' && end - at > name && bytes[at + name] == ':' &&
-            g_ascii_strncasecmp((const char *)bytes + at, CONTENT_LENGTH, name) == 0)
+        if (is_content_length(bytes + at, length - at)) {
+            size_t end = line_end(bytes, length, at);
+
             header.has_content_length =
                 read_number(bytes + at + name + 1, end - at - name - 1, &header.content_length);
-        at = end + 1;
+        }
     }
     return header;
 }

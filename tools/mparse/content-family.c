@@ -143,11 +143,14 @@ static const Row extensions[] = {
 static Family family_of_type(const char *type)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
-        size_t length = strlen(types[i].word);
-        bool is_prefix = strchr("/-.", types[i].word[length - 1]) != NULL;
+        const char *word = types[i].word;
+        size_t length;
 
-        if (g_ascii_strncasecmp(type, types[i].word, length) == 0 &&
-            (is_prefix || type[length] == '\0'))
+        if (g_ascii_tolower(*type) != *word)
+            continue;
+        length = strlen(word);
+        if (g_ascii_strncasecmp(type, word, length) == 0 &&
+            (type[length] == '\0' || strchr("/-.", word[length - 1]) != NULL))
             return types[i].family;
     }
     return ANY;
@@ -155,7 +158,7 @@ static Family family_of_type(const char *type)
 
 static Family family_of_extension(const char *extension)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(extensions); i++) {
+    for (size_t i = 0; *extension != '\0' && i < G_N_ELEMENTS(extensions); i++) {
         if (strcmp(extension, extensions[i].word) == 0)
             return extensions[i].family;
     }

@@ -102,11 +102,12 @@ static bool is_text(const uint8_t *bytes, size_t length)
 
 static bool begins_with(const uint8_t *bytes, size_t length, const char *const *words, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        size_t word = strlen(words[i]);
+    const char *text = (const char *)bytes;
+    char first = length > 0 ? g_ascii_tolower(*text) : '\0';
 
-        if (length >= word && g_ascii_tolower((gchar)bytes[0]) == g_ascii_tolower(words[i][0]) &&
-            g_ascii_strncasecmp((const char *)bytes, words[i], word) == 0)
+    for (size_t i = 0; i < count; i++) {
+        if (first == g_ascii_tolower(words[i][0]) && length >= strlen(words[i]) &&
+            g_ascii_strncasecmp(text, words[i], strlen(words[i])) == 0)
             return true;
     }
     return false;

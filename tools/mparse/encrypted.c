@@ -102,8 +102,9 @@ static bool is_enveloped(const void *sample, size_t length)
     return memmem(sample, near, smime, sizeof(smime) - 1) != NULL;
 }
 
+/* `detail` is made where there is one. */
 static MpEncrypted kind_of(MbTree *tree, uint32_t part, const char *magic, const void *sample,
-                           size_t length, GString *detail)
+                           size_t length, GString **detail)
 {
     const char *type = mb_tree_type(tree, part);
     bool is_zip =
@@ -116,8 +117,10 @@ static MpEncrypted kind_of(MbTree *tree, uint32_t part, const char *magic, const
         return MP_ENCRYPTED_PGP;
     if (length == 0)
         return MP_ENCRYPTED_NO;
-    if (is_zip || is_other)
-        return read_archive(tree, part, is_other, detail) ? MP_ENCRYPTED_ARCHIVE : MP_ENCRYPTED_NO;
+    if (is_zip || is_other) {
+        *detail = g_string_new(NULL);
+        return read_archive(tree, part, is_other, *detail) ? MP_ENCRYPTED_ARCHIVE : MP_ENCRYPTED_NO;
+    }
     if (strcmp(magic, "application/encrypted") == 0)
         return MP_ENCRYPTED_OFFICE;
     if (is_enveloped(sample, length))
@@ -128,8 +131,8 @@ static MpEncrypted kind_of(MbTree *tree, uint32_t part, const char *magic, const
 MpEncrypted mp_encrypted_read(MbTree *tree, uint32_t part, const char *magic, const void *sample,
                               size_t length)
 {
-    g_autoptr(GString) detail = g_string_new(NULL);
-    MpEncrypted encrypted = kind_of(tree, part, magic, sample, length, detail);
+    g_autoptr(GString) detail = NULL;
+    MpEncrypted encrypted = kind_of(tree, part, magic, sample, length, &detail);
     MbRange body = mb_tree_part(tree, part)->body;
 
     if (encrypted != MP_ENCRYPTED_NO)
@@ -137,6 +140,6 @@ MpEncrypted mp_encrypted_read(MbTree *tree, uint32_t part, const char *magic, co
                            encrypted == MP_ENCRYPTED_ARCHIVE ? MB_DEFECT_ENCRYPTED_ARCHIVE
                                                              : MB_DEFECT_ENCRYPTED,
                            part, mb_tree_part(tree, part)->space, body.offset, body.length,
-                           detail->len > 0 ? detail->str : mp_encrypted_name(encrypted));
+                           detail != NULL ? detail->str : mp_encrypted_name(encrypted));
     return encrypted;
 }

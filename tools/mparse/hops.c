@@ -7,8 +7,10 @@
 static const char received_name[] = "Received";
 
 struct MpHops {
-    GArray *list; /* of MpHop */
-    GStringChunk *text;
+    GArray *fields; /* uint32_t: the Received fields */
+    GArray *list;   /* of MpHop */
+    char *text;     /* of all of them: room for as much as their fields may give */
+    size_t text_room, text_used;
     MbReceived received;
     GByteArray *scratch;
     MbFlaws flaws;
@@ -18,8 +20,8 @@ MpHops *mp_hops_new(void)
 {
     MpHops *hops = g_new0(MpHops, 1);
 
+    hops->fields = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     hops->list = g_array_new(FALSE, TRUE, sizeof(MpHop));
-    hops->text = g_string_chunk_new(4096);
     hops->scratch = g_byte_array_new();
     mb_received_init(&hops->received);
     return hops;
@@ -29,8 +31,9 @@ void mp_hops_free(MpHops *hops)
 {
     if (hops == NULL)
         return;
+    g_array_unref(hops->fields);
     g_array_unref(hops->list);
-    g_string_chunk_free(hops->text);
+    g_free(hops->text);
     g_byte_array_unref(hops->scratch);
     mb_received_clear(&hops->received);
     mb_flaws_clear(&hops->flaws);
@@ -54,12 +57,23 @@ static MbReceivedText moved(MbReceivedText text, const GString *from, const char
     return text;
 }
 
+/* A copy that stays until the next read. */
+static const char *keep(MpHops *hops, const char *text, size_t length)
+{
+    char *kept = hops->text + hops->text_used;
+
+    g_assert(length <= hops->text_room - hops->text_used);
+    memcpy(kept, text, length);
+    hops->text_used += length;
+    return kept;
+}
+
 /* All texts of the field at once. */
 static void keep_clauses(MpHops *hops, MpHop *hop)
 {
     const MbReceived *received = &hops->received;
     const GString *all = received->storage;
-    const char *kept = g_string_chunk_insert_len(hops->text, all->str, (gssize)all->len);
+    const char *kept = keep(hops, all->str, all->len);
 
     for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {
         hop->clause[i] = moved(received->clause[i], all, kept);
@@ -92,8 +106,7 @@ static void add(MpHops *hops, MbTree *tree, uint32_t field, bool notes)
     hop->has_time = received->has_date && received->date.valid;
     if (received->date_length > 0)
         hop->raw_date = (MbReceivedText){
-            g_string_chunk_insert_len(hops->text, (const char *)value + received->date_offset,
-                                      (gssize)received->date_length),
+            keep(hops, (const char *)value + received->date_offset, received->date_length),
             received->date_length};
     if (notes)
         mb_tree_add_flaws(tree, mb_tree_field(tree, field)->part, offset, &hops->flaws);
@@ -128,18 +141,40 @@ static bool is_received(MbTree *tree, uint32_t field, GByteArray *scratch)
            g_ascii_strncasecmp((const char *)name, received_name, length) == 0;
 }
 
-void mp_hops_read(MpHops *hops, MbTree *tree, uint32_t part, bool notes)
+/* The fields' places, the oldest first, and room for what they give. */
+static void list_fields(MpHops *hops, MbTree *tree, uint32_t part)
 {
     const MbPart at = *mb_tree_part(tree, part);
+    size_t room = 0;
+    size_t length;
+
+    g_array_set_size(hops->fields, 0);
+    /* Each server writes its field above those that are there. */
+    for (uint32_t i = at.first_field + at.fields; i > at.first_field; i--) {
+        uint32_t field = i - 1;
+
+        if (!is_received(tree, field, hops->scratch))
+            continue;
+        g_array_append_val(hops->fields, field);
+        length = (size_t)mb_tree_field(tree, field)->length;
+        room += mb_received_room(length) + length;
+    }
+    if (room > hops->text_room) {
+        g_free(hops->text);
+        hops->text = g_malloc(room);
+        hops->text_room = room;
+    }
+    hops->text_used = 0;
+}
+
+void mp_hops_read(MpHops *hops, MbTree *tree, uint32_t part, bool notes)
+{
     MpHop *before = NULL;
 
+    list_fields(hops, tree, part);
     g_array_set_size(hops->list, 0);
-    g_string_chunk_clear(hops->text);
-    /* Each server writes its field above those that are there. */
-    for (uint32_t i = at.fields; i > 0; i--) {
-        if (is_received(tree, at.first_field + i - 1, hops->scratch))
-            add(hops, tree, at.first_field + i - 1, notes);
-    }
+    for (guint i = 0; i < hops->fields->len; i++)
+        add(hops, tree, g_array_index(hops->fields, uint32_t, i), notes);
     for (guint i = 0; i < hops->list->len; i++) {
         MpHop *hop = &g_array_index(hops->list, MpHop, i);
 
