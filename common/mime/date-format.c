@@ -66,26 +66,25 @@ void mb_date_format(int64_t unix_time, int zone_minutes, char out[MB_DATE_TEXT_M
              civil.minute, civil.second, zone < 0 ? '-' : '+', size / 60, size % 60);
 }
 
-/* printf would take most of the time that a message's hops take. */
-static char *put_digits(char *to, int value, int digits)
+static char *put_pair(char *to, int value, char behind)
 {
-    for (int i = digits; i > 0; i--, value /= 10)
-        to[i - 1] = (char)('0' + value % 10);
-    return to + digits;
+    to[0] = (char)('0' + value / 10);
+    to[1] = (char)('0' + value % 10);
+    to[2] = behind;
+    return to + 3;
 }
 
+/* printf would take most of the time that a message's hops take. */
 void mb_date_format_utc(int64_t unix_time, char out[MB_DATE_TEXT_MAX])
 {
     Civil civil = civil_of(CLAMP(unix_time, YEAR_0, YEAR_9999_END));
-    const struct {
-        int value, digits;
-        char behind;
-    } fields[] = {{civil.year, 4, '-'}, {civil.month, 2, '-'},  {civil.day, 2, 'T'},
-                  {civil.hour, 2, ':'}, {civil.minute, 2, ':'}, {civil.second, 2, 'Z'}};
 
-    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
-        out = put_digits(out, fields[i].value, fields[i].digits);
-        *out++ = fields[i].behind;
-    }
+    out = put_pair(out, civil.year / 100, '0') - 1;
+    out = put_pair(out, civil.year % 100, '-');
+    out = put_pair(out, civil.month, '-');
+    out = put_pair(out, civil.day, 'T');
+    out = put_pair(out, civil.hour, ':');
+    out = put_pair(out, civil.minute, ':');
+    out = put_pair(out, civil.second, 'Z');
     *out = '\0';
 }

@@ -356,15 +356,80 @@ static bool read_date(Reader *reader, MbDate *date)
     return read_rfc(reader, date);
 }
 
+/* Two digits, or a value over 99. */
+static int two_digits(const char *text)
+{
+    unsigned tens = (unsigned)text[0] - '0';
+    unsigned ones = (unsigned)text[1] - '0';
+
+    return tens > 9 || ones > 9 ? 100 : (int)(tens * 10 + ones);
+}
+
+static int three_letters(const char *text, const char (*names)[4], int count)
+{
+    const Reader reader = {.text = text, .length = 3};
+
+    return find_word(&reader, names, count);
+}
+
+/* What most programs write, "Mon, 23 Nov 2026 16:34:51 +0100", and no more behind it than a comment
+ * of letters; all else is for the reader. */
+static bool read_usual(Reader *reader, MbDate *date)
+{
+    const char *text = reader->text;
+    int high, low, zone_hours, zone_minutes;
+    size_t at = 5;
+
+    if (reader->length < 30 || text[3] != ',' || text[4] != ' ')
+        return false;
+    reader->weekday = three_letters(text, weekdays, 7);
+    at += text[5] == ' ';
+    if (text[at + 1] == ' ') {
+        date->day = g_ascii_digit_value(text[at]);
+        at += 2;
+    } else {
+        date->day = two_digits(text + at);
+        at += 3;
+    }
+    if (reader->length < at + 23 || text[at - 1] != ' ' || text[at + 3] != ' ' ||
+        text[at + 8] != ' ' || text[at + 11] != ':' || text[at + 14] != ':' ||
+        text[at + 17] != ' ' || (text[at + 18] != '+' && text[at + 18] != '-'))
+        return false;
+    date->month = three_letters(text + at, months, 12) + 1;
+    high = two_digits(text + at + 4);
+    low = two_digits(text + at + 6);
+    date->hour = two_digits(text + at + 9);
+    date->minute = two_digits(text + at + 12);
+    date->second = two_digits(text + at + 15);
+    zone_hours = two_digits(text + at + 19);
+    zone_minutes = two_digits(text + at + 21);
+    if (reader->weekday < 0 || date->day < 1 || date->day > 31 || date->month < 1 || high > 99 ||
+        low > 99 || date->hour > 23 || date->minute > 59 || date->second > 59 || zone_hours > 99 ||
+        zone_minutes > 59)
+        return false;
+    date->year = high * 100 + low;
+    date->zone_minutes = zone_hours * 60 + zone_minutes;
+    reader->at = at + 23;
+    if (text[at + 18] == '-')
+        date->zone_minutes = -date->zone_minutes;
+    /* -0000 says that the zone is not known; a fifth digit, that this is no zone. */
+    return (text[at + 18] == '+' || date->zone_minutes != 0) &&
+           (reader->at == reader->length || text[reader->at] == ' ');
+}
+
 bool mb_date_parse(const char *value, size_t length, MbDate *date, MbFlaws *flaws)
 {
     Reader reader = {.text = value, .length = length, .flaws = flaws};
     MbDate found = {0};
 
-    if (!read_date(&reader, &found)) {
-        *date = (MbDate){0};
-        mb_flaws_add(flaws, MB_FLAW_DATE_MALFORMED, 0, length);
-        return false;
+    if (!read_usual(&reader, &found)) {
+        reader.at = 0;
+        found = (MbDate){0};
+        if (!read_date(&reader, &found)) {
+            *date = (MbDate){0};
+            mb_flaws_add(flaws, MB_FLAW_DATE_MALFORMED, 0, length);
+            return false;
+        }
     }
     resolve(&reader, &found);
     skip_blanks(&reader);

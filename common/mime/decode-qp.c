@@ -138,6 +138,38 @@ static bool take_escape(MbDecoder *decoder, uint8_t c, uint8_t **out)
     return false;
 }
 
+/* The digit's value, or -1: what is written in lower case is for take_escape() to note. */
+static int upper_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* An escape or a soft line break as it should be, whole: returns how many bytes it takes, 0 when it
+ * is none. */
+static size_t take_usual(MbDecoder *decoder, const uint8_t *in, size_t length, uint8_t **out)
+{
+    size_t line_end = length >= 3 && in[1] == '\r' ? 2 : 1;
+    int high, low;
+
+    if (length > line_end && in[line_end] == '\n') {
+        advance(decoder, 1);
+        end_line(decoder);
+        decoder->offset += line_end;
+        return 1 + line_end;
+    }
+    if (length < 3)
+        return 0;
+    high = upper_digit(in[1]);
+    low = upper_digit(in[2]);
+    if (high < 0 || low < 0)
+        return 0;
+    *(*out)++ = (uint8_t)(high << 4 | low);
+    advance(decoder, 3);
+    return 3;
+}
+
 /* Text up to the next "=", and that too. Returns how many bytes it took. */
 static size_t take_text(MbDecoder *decoder, const uint8_t *in, size_t length, uint8_t **out)
 {
@@ -168,6 +200,10 @@ static size_t take_text(MbDecoder *decoder, const uint8_t *in, size_t length, ui
     *out = put_held(decoder, *out);
     *out = put(*out, in + solid, run - solid);
     if (c == '=') {
+        size_t taken = take_usual(decoder, in + run, length - run, out);
+
+        if (taken > 0)
+            return run + taken;
         decoder->held[decoder->count++] = c;
         decoder->state = AFTER_EQUAL;
     } else {

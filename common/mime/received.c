@@ -83,10 +83,12 @@ static size_t word_end(const Reading *reading, size_t at)
     char closing = '\0';
 
     for (; at < reading->length; at++) {
-        char c = reading->value[at];
+        char c;
 
-        if (mb_is_solid(c))
-            continue;
+        at = mb_skip_solid(reading->value, at, reading->length);
+        if (at == reading->length)
+            break;
+        c = reading->value[at];
         if (c == '\\') {
             at++;
         } else if (closing != '\0') {
@@ -345,9 +347,10 @@ void mb_received_parse(MbReceived *received, const char *value, size_t length, M
     Clauses clauses;
     Progress *now = &clauses.now;
 
-    *now = (Progress){.in_hand = NO_CLAUSE,
-                      .words = {reading.storage, reading.storage, false},
-                      .comments = {comments, comments, false}};
+    now->in_hand = NO_CLAUSE;
+    now->closed = now->commented = 0;
+    now->words = (Text){reading.storage, reading.storage, false};
+    now->comments = (Text){comments, comments, false};
     read_clauses(&reading, &clauses);
     g_string_set_size(received->storage, (gsize)(now->words.to - reading.storage));
     for (size_t i = 0; i < MB_RECEIVED_CLAUSES; i++) {

@@ -1,25 +1,31 @@
 /* Names of header fields. */
 #include "scan-private.h"
 
-#include <limits.h>
+#include <mailbatch/base/lanes.h>
 #include <string.h>
 
-/* What ends a name. */
-static const bool ends_name[UCHAR_MAX + 1] = {
-    [':'] = true,  ['\n'] = true, ['\r'] = true, [' '] = true,
-    ['\t'] = true, ['\v'] = true, ['\f'] = true,
-};
+/* Where a name ends, or `end`. */
+static size_t name_end_at(const uint8_t *bytes, size_t at, size_t end)
+{
+    for (; at < end; at += MB_LANES) {
+        size_t left = end - at;
+        MbLanes block =
+            left >= MB_LANES ? mb_lanes_load(bytes + at) : mb_lanes_load_short(bytes + at, left);
+        MbLanes ends = (MbLanes)((block == ':') | (block == ' ') | (block - '\t' <= '\r' - '\t'));
+
+        if (mb_lanes_any(ends))
+            return at + mb_lanes_first(ends);
+    }
+    return end;
+}
 
 /* Names are tokens; control and 8-bit bytes are let in and noted. */
 ScanVerdict scan_name_at(MbScan *scan, size_t at, size_t *name_length, size_t *value)
 {
     size_t end = MIN(scan->length, at + MB_SCAN_NAME_MAX);
-    size_t i = at;
-    size_t name_end;
+    size_t name_end = name_end_at(scan->bytes, at, end);
+    size_t i = name_end;
 
-    while (i < end && !ends_name[scan->bytes[i]])
-        i++;
-    name_end = i;
     while (i < end && scan_is_blank(scan->bytes[i]))
         i++;
     scan->steps += 1 + (i - at) / 4;
