@@ -5,11 +5,13 @@
 #include <string.h>
 
 #define MAX_DEFAULT 1000000
-#define TEXT_ROOM   ((size_t)128)
+#define NOWHERE     SIZE_MAX
 #define BREAK       '\n' /* marks a blank between two words; folds are gone by then */
 
 struct MbAddressList {
-    GArray *items; /* of MbAddress */
+    GArray *items;    /* of MbAddress */
+    GString *storage; /* their texts, each with a NUL behind it */
+    GString *text;    /* of the element in hand */
 };
 
 typedef struct {
@@ -19,7 +21,8 @@ typedef struct {
     size_t max;
     MbFlaws *flaws;
     GArray *items;
-    GString *text;       /* of the element in hand */
+    GString *storage;
+    GString *text;
     size_t group;        /* the open group's index, or MB_ADDRESS_NO_GROUP */
     size_t depth;        /* of groups: nested ones are counted, not entered */
     bool literal_parens; /* a comment was not closed: from here on "(" is text */
@@ -207,12 +210,22 @@ static void compact(Parser *parser, size_t start, size_t end, bool is_name, GStr
     }
 }
 
+/* A text put into the storage from `at` on is complete. */
+static void end_text(Parser *parser, size_t at, size_t *text_at, size_t *length)
+{
+    *text_at = at;
+    *length = parser->storage->len - at;
+    g_string_append_c(parser->storage, '\0');
+}
+
 /* Decodes a name that was compacted. Words side by side are joined by the decoder, so breaks are
  * blanks. */
-static char *decode_name(Parser *parser, GString *raw, size_t offset, size_t *length)
+static void set_name(Parser *parser, MbAddress *address, size_t offset)
 {
-    g_autoptr(GString) name = NULL;
+    GString *raw = parser->text;
+    GString *storage = parser->storage;
     g_auto(MbFlaws) found = {0};
+    size_t before = storage->len;
     size_t start = 0;
 
     while (start < raw->len && raw->str[start] == BREAK)
@@ -223,19 +236,10 @@ static char *decode_name(Parser *parser, GString *raw, size_t offset, size_t *le
         if (raw->str[i] == BREAK)
             raw->str[i] = ' ';
     }
-    if (raw->len == start)
-        return NULL;
-    if (mb_words_form(raw->str + start, raw->len - start) == MB_WORDS_PLAIN) {
-        *length = raw->len - start;
-        return g_strndup(raw->str + start, *length);
-    }
-    name = g_string_new(NULL);
-    mb_words_decode(raw->str + start, raw->len - start, name, &found);
+    mb_words_decode(raw->str + start, raw->len - start, storage, &found);
     mb_flaws_add_all(parser->flaws, &found, offset);
-    *length = name->len;
-    if (name->len == 0)
-        return NULL;
-    return g_string_free(g_steal_pointer(&name), FALSE);
+    if (storage->len > before)
+        end_text(parser, before, &address->name_at, &address->name_length);
 }
 
 /* An encoded-word may stand in a phrase, not inside quotes (RFC 2047, 5). */
@@ -279,16 +283,14 @@ static size_t find_at(const char *text, size_t length)
 static void set_address(Parser *parser, MbAddress *address, const char *text, size_t length)
 {
     size_t at = find_at(text, length);
+    size_t before = parser->storage->len;
 
-    address->address = g_malloc(length + 1);
-    if (length > 0)
-        memcpy(address->address, text, length);
-    address->address[length] = '\0';
-    for (size_t i = 0; i < length; i++) {
-        if (address->address[i] == BREAK)
-            address->address[i] = ' ';
+    g_string_append_len(parser->storage, text, (gssize)length);
+    for (size_t i = before; i < parser->storage->len; i++) {
+        if (parser->storage->str[i] == BREAK)
+            parser->storage->str[i] = ' ';
     }
-    address->address_length = length;
+    end_text(parser, before, &address->address_at, &address->address_length);
     address->domain = MIN(at + 1, length);
     if (length > 0 && address->domain == length)
         mb_flaws_add(parser->flaws, MB_FLAW_ADDRESS_NO_DOMAIN, address->offset, address->length);
@@ -308,7 +310,7 @@ static void build_angle(Parser *parser, const Element *element, MbAddress *addre
     check_quotes(parser, element->start, element->name_end);
     g_string_truncate(text, 0);
     compact(parser, element->start, element->name_end, true, text);
-    address->name = decode_name(parser, text, element->start, &address->name_length);
+    set_name(parser, address, element->start);
     g_string_truncate(text, 0);
     compact(parser, element->angle_start, element->angle_end, false, text);
     spec = text->str;
@@ -348,7 +350,7 @@ static void build_bare(Parser *parser, const Element *element, MbAddress *addres
     mb_flaws_add(parser->flaws, MB_FLAW_ADDRESS_MALFORMED, element->start,
                  element->end - element->start);
     g_string_erase(text, (gssize)start, (gssize)(end - start));
-    address->name = decode_name(parser, text, element->start, &address->name_length);
+    set_name(parser, address, element->start);
 }
 
 /* A comment behind an addr-spec is a name, as of old. */
@@ -356,7 +358,7 @@ static void take_comment(Parser *parser, const Element *element, MbAddress *addr
 {
     GString *text = parser->text;
 
-    if (address->name != NULL || element->comment_end <= element->comment_start)
+    if (address->name_at != NOWHERE || element->comment_end <= element->comment_start)
         return;
     g_string_truncate(text, 0);
     for (size_t i = element->comment_start; i < element->comment_end; i++) {
@@ -365,17 +367,19 @@ static void take_comment(Parser *parser, const Element *element, MbAddress *addr
         if (parser->body[i] != '\r' && parser->body[i] != BREAK)
             g_string_append_c(text, parser->body[i]);
     }
-    address->name = decode_name(parser, text, element->comment_start, &address->name_length);
+    set_name(parser, address, element->comment_start);
 }
 
 /* A display name that shows another address than the one that counts. */
 static void check_name(Parser *parser, const MbAddress *address)
 {
-    const char *at = address->name != NULL ? strchr(address->name, '@') : NULL;
+    const char *name = parser->storage->str + address->name_at;
+    const char *at = address->name_at != NOWHERE ? strchr(name, '@') : NULL;
 
-    if (at == NULL || at == address->name || !g_ascii_isalnum(at[-1]) || !g_ascii_isalnum(at[1]))
+    if (at == NULL || at == name || !g_ascii_isalnum(at[-1]) || !g_ascii_isalnum(at[1]))
         return;
-    if (address->address_length > 0 && strcasestr(address->name, address->address) == NULL)
+    if (address->address_length > 0 &&
+        strcasestr(name, parser->storage->str + address->address_at) == NULL)
         mb_flaws_add(parser->flaws, MB_FLAW_ADDRESS_NAME_IS_ADDRESS, address->offset,
                      address->length);
 }
@@ -383,6 +387,8 @@ static void check_name(Parser *parser, const MbAddress *address)
 static void add_mailbox(Parser *parser, const Element *element)
 {
     MbAddress address = {
+        .name_at = NOWHERE,
+        .address_at = NOWHERE,
         .group = parser->group,
         .offset = element->start,
         .length = element->end - element->start,
@@ -401,8 +407,9 @@ static void add_mailbox(Parser *parser, const Element *element)
 
 static void add_group(Parser *parser, const Element *element)
 {
-    GString *text = parser->text;
     MbAddress group = {
+        .name_at = NOWHERE,
+        .address_at = NOWHERE,
         .is_group = true,
         .group = MB_ADDRESS_NO_GROUP,
         .offset = element->start,
@@ -411,9 +418,9 @@ static void add_group(Parser *parser, const Element *element)
 
     if (parser->depth > 0)
         mb_flaws_add(parser->flaws, MB_FLAW_GROUP_NESTED, group.offset, group.length);
-    g_string_truncate(text, 0);
-    compact(parser, element->start, element->end, true, text);
-    group.name = decode_name(parser, text, element->start, &group.name_length);
+    g_string_truncate(parser->text, 0);
+    compact(parser, element->start, element->end, true, parser->text);
+    set_name(parser, &group, element->start);
     parser->depth++;
     parser->group = parser->items->len;
     g_array_append_val(parser->items, group);
@@ -425,24 +432,44 @@ static void end_group(Parser *parser)
         parser->group = MB_ADDRESS_NO_GROUP;
 }
 
-static void clear_item(gpointer data)
-{
-    MbAddress *address = data;
-
-    g_free(address->name);
-    g_free(address->address);
-}
-
-MbAddressList *mb_address_list_parse(const char *body, size_t length, size_t max, MbFlaws *flaws)
+MbAddressList *mb_address_list_new(void)
 {
     MbAddressList *list = g_new(MbAddressList, 1);
-    g_autoptr(GString) text = g_string_sized_new(MIN(length, TEXT_ROOM));
-    Parser parser = {.body = body, .length = length, .flaws = flaws, .text = text};
 
-    list->items = parser.items = g_array_new(FALSE, FALSE, sizeof(MbAddress));
-    g_array_set_clear_func(list->items, clear_item);
-    parser.max = max > 0 ? max : MAX_DEFAULT;
-    parser.group = MB_ADDRESS_NO_GROUP;
+    list->items = g_array_new(FALSE, FALSE, sizeof(MbAddress));
+    list->storage = g_string_new(NULL);
+    list->text = g_string_new(NULL);
+    return list;
+}
+
+static void set_texts(MbAddressList *list)
+{
+    for (guint i = 0; i < list->items->len; i++) {
+        MbAddress *address = &g_array_index(list->items, MbAddress, i);
+
+        if (address->name_at != NOWHERE)
+            address->name = list->storage->str + address->name_at;
+        if (address->address_at != NOWHERE)
+            address->address = list->storage->str + address->address_at;
+    }
+}
+
+void mb_address_list_read(MbAddressList *list, const char *body, size_t length, size_t max,
+                          MbFlaws *flaws)
+{
+    Parser parser = {
+        .body = body,
+        .length = length,
+        .max = max > 0 ? max : MAX_DEFAULT,
+        .flaws = flaws,
+        .items = list->items,
+        .storage = list->storage,
+        .text = list->text,
+        .group = MB_ADDRESS_NO_GROUP,
+    };
+
+    g_array_set_size(list->items, 0);
+    g_string_truncate(list->storage, 0);
     if (memchr(body, '\0', length) != NULL)
         mb_flaws_add(flaws, MB_FLAW_RAW_NUL, 0, length);
     while (parser.at < length) {
@@ -472,6 +499,14 @@ MbAddressList *mb_address_list_parse(const char *body, size_t length, size_t max
     }
     if (parser.depth > 0)
         mb_flaws_add(flaws, MB_FLAW_GROUP_UNCLOSED, length, 0);
+    set_texts(list);
+}
+
+MbAddressList *mb_address_list_parse(const char *body, size_t length, size_t max, MbFlaws *flaws)
+{
+    MbAddressList *list = mb_address_list_new();
+
+    mb_address_list_read(list, body, length, max, flaws);
     return list;
 }
 
@@ -480,6 +515,8 @@ void mb_address_list_free(MbAddressList *list)
     if (list == NULL)
         return;
     g_array_unref(list->items);
+    g_string_free(list->storage, TRUE);
+    g_string_free(list->text, TRUE);
     g_free(list);
 }
 

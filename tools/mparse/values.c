@@ -51,16 +51,16 @@ static const struct {
 typedef struct {
     MbWordsForm form;
     bool is_address;
-    MbAddressList *addresses; /* in the lists, or NULL: not kept */
+    const MbAddressList *addresses; /* one of the lists, or NULL: not kept */
 } FieldNote;
 
 struct MpValues {
     MbTree *tree;
     MpHops *hops;
     GArray *fields;        /* FieldNote, by the field's index */
-    GPtrArray *lists;      /* of addresses, that are kept */
+    GPtrArray *lists;      /* of addresses; the first `used` are kept */
+    guint used;
     size_t kept;           /* addresses in their lists */
-    MbAddressList *parsed; /* lent, of a field whose list was not kept */
     GByteArray *scratch;
     GString *text;
     MbFlaws words;
@@ -91,7 +91,6 @@ void mp_values_free(MpValues *values)
     mp_hops_free(values->hops);
     g_array_unref(values->fields);
     g_ptr_array_unref(values->lists);
-    mb_address_list_free(values->parsed);
     g_byte_array_unref(values->scratch);
     g_string_free(values->text, TRUE);
     mb_flaws_clear(&values->words);
@@ -128,17 +127,23 @@ static void check_words(MpValues *check, const char *value, size_t length)
     mb_words_decode(value, length, check->text, &check->words);
 }
 
-static void keep(MpValues *check, FieldNote *note, MbAddressList *list)
+/* One that is not kept. */
+static MbAddressList *spare_list(MpValues *values)
+{
+    if (values->used == values->lists->len)
+        g_ptr_array_add(values->lists, mb_address_list_new());
+    return g_ptr_array_index(values->lists, values->used);
+}
+
+static void keep(MpValues *check, FieldNote *note, const MbAddressList *list)
 {
     size_t count = mb_address_list_count(list);
 
-    if (count > KEPT_MAX - check->kept) {
-        mb_address_list_free(list);
+    if (count > KEPT_MAX - check->kept)
         return;
-    }
     check->kept += count;
     note->addresses = list;
-    g_ptr_array_add(check->lists, list);
+    check->used++;
 }
 
 /* Display names hold encoded-words, which were checked with the field as a whole. */
@@ -201,8 +206,9 @@ static void check_value(MpValues *check, uint32_t index, unsigned traits)
     if (note->form == MB_WORDS_CODED)
         check_words(check, value, length);
     if ((traits & ADDRESS) != 0) {
-        MbAddressList *list = mb_address_list_parse(value, length, MP_ADDRESSES_MAX, &check->flaws);
+        MbAddressList *list = spare_list(check);
 
+        mb_address_list_read(list, value, length, MP_ADDRESSES_MAX, &check->flaws);
         note->is_address = true;
         check_addresses(check, &field, list, (traits & AUTHOR) != 0);
         keep(check, note, list);
@@ -239,7 +245,7 @@ void mp_values_check(MpValues *values, MbTree *tree)
 
     values->tree = tree;
     values->kept = 0;
-    g_ptr_array_set_size(values->lists, 0);
+    values->used = 0;
     g_array_set_size(values->fields, 0);
     g_array_set_size(values->fields, mb_tree_fields(tree));
     for (uint32_t part = 0; part < parts; part++)
@@ -264,14 +270,15 @@ const MbAddressList *mp_values_addresses(MpValues *values, uint32_t field)
 {
     const FieldNote *note = &g_array_index(values->fields, FieldNote, field);
     const uint8_t *value;
+    MbAddressList *list;
     size_t length;
 
     if (!note->is_address || note->addresses != NULL)
         return note->addresses;
-    g_clear_pointer(&values->parsed, mb_address_list_free);
     value = mb_tree_field_value(values->tree, field, &length, NULL, values->scratch);
     if (value == NULL)
         return NULL;
-    values->parsed = mb_address_list_parse((const char *)value, length, MP_ADDRESSES_MAX, NULL);
-    return values->parsed;
+    list = spare_list(values);
+    mb_address_list_read(list, (const char *)value, length, MP_ADDRESSES_MAX, NULL);
+    return list;
 }

@@ -26,11 +26,12 @@ GQuark mb_mime_error_quark(void);
 
 #define MB_ADDRESS_NO_GROUP SIZE_MAX
 
+/* Texts are the list's. */
 typedef struct {
-    char *name; /* display name (or the comment after an addr-spec), decoded, UTF-8; NULL when there
-                   is none */
+    const char *name;   /* display name (or the comment after an addr-spec), decoded, UTF-8; NULL when
+                         * there is none */
     size_t name_length; /* bytes: NULs may stand inside */
-    char *address; /* local@domain, without comments and blanks around dots, otherwise as it stands;
+    const char *address; /* local@domain, without comments and blanks around dots, otherwise as it stands;
                     * quotes of a local part are kept; "" for `<>`; NULL for a group */
     size_t address_length;
     size_t domain; /* where the domain begins in `address`; its length when there is none */
@@ -38,12 +39,19 @@ typedef struct {
     size_t group;  /* index of the group it belongs to, or MB_ADDRESS_NO_GROUP */
     size_t offset; /* its bytes in the field's body, without blanks around */
     size_t length;
+    size_t name_at, address_at; /* private */
 } MbAddress;
 
 typedef struct MbAddressList MbAddressList;
 
 /* Parses a field's body, at most `max` entries (0: 1,000,000). Never NULL. */
 MbAddressList *mb_address_list_parse(const char *body, size_t length, size_t max, MbFlaws *flaws);
+
+/* The same in two steps: an empty list, which reads again and again, in the memory that it has. */
+MbAddressList *mb_address_list_new(void);
+void mb_address_list_read(MbAddressList *list, const char *body, size_t length, size_t max,
+                          MbFlaws *flaws);
+
 void mb_address_list_free(MbAddressList *list);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MbAddressList, mb_address_list_free)
 
