@@ -73,6 +73,16 @@ size_t mb_text_ascii_prefix(const void *bytes, size_t length)
     return length;
 }
 
+size_t mb_text_count_high(const void *bytes, size_t length)
+{
+    const unsigned char *text = bytes;
+    size_t high = 0;
+
+    for (size_t i = 0; i < length; i++)
+        high += text[i] >> 7;
+    return high;
+}
+
 /* Octets of the well-formed sequence beyond ASCII at the front (RFC 3629, 4), 0: there is none. */
 static size_t sequence_length(const unsigned char *at, size_t left)
 {

@@ -296,7 +296,7 @@ static void set_address(Parser *parser, MbAddress *address, const char *text, si
         mb_flaws_add(parser->flaws, MB_FLAW_ADDRESS_NO_DOMAIN, address->offset, address->length);
     if (at == 0 && length > 0)
         mb_flaws_add(parser->flaws, MB_FLAW_ADDRESS_MALFORMED, address->offset, address->length);
-    if (g_strstr_len(text, (gssize)length, "=?") != NULL)
+    if (mb_lanes_find_pair((const uint8_t *)text, length, '=', '?') != NULL)
         mb_flaws_add(parser->flaws, MB_FLAW_WORD_PLACE, address->offset, address->length);
 }
 

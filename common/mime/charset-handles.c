@@ -1,11 +1,13 @@
 #include "charset-private.h"
 
+#include <mailbatch/base/text.h>
 #include <string.h>
 #include <uchardet/uchardet.h>
 
-#define KEPT         8 /* iconv handles a thread keeps: opening one costs more than using it */
-#define DETECT_BYTES ((size_t)65536) /* uchardet looks at */
-#define DETECT_AHEAD ((size_t)1024)  /* and goes on behind so many, unless it is sure */
+#define KEPT         64 /* iconv handles a thread keeps: opening one may load a library */
+#define DETECT_BYTES ((size_t)65536) /* that uchardet looks at */
+#define DETECT_PIECE ((size_t)512)   /* at a time: behind one in which it is sure it stops */
+#define DETECT_HIGH  ((size_t)1024)  /* bytes above 0x7F, which are enough to tell a charset by */
 
 typedef struct {
     struct {
@@ -117,9 +119,12 @@ bool mb_charset_detect(const void *bytes, size_t length, char name[MB_CHARSET_MA
     if (store->detector == NULL)
         store->detector = uchardet_new();
     uchardet_reset(store->detector);
-    for (size_t at = 0; at < length; at += DETECT_AHEAD) {
-        if (uchardet_handle_data(store->detector, text + at, MIN(length - at, DETECT_AHEAD)) != 0)
+    for (size_t at = 0, high = 0; at < length && high < DETECT_HIGH; at += DETECT_PIECE) {
+        size_t piece = MIN(length - at, DETECT_PIECE);
+
+        if (uchardet_handle_data(store->detector, text + at, piece) != 0)
             return false;
+        high += mb_text_count_high(text + at, piece);
     }
     uchardet_data_end(store->detector);
     found = uchardet_get_charset(store->detector);

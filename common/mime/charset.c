@@ -284,11 +284,7 @@ static bool is_valid_in(const char *name, const Sample *sample, MbCharsetUse *re
 
 static size_t count_high(const Sample *sample)
 {
-    size_t sum = 0;
-
-    for (size_t i = sample->ascii; i < sample->length; i++)
-        sum += sample->bytes[i] >> 7;
-    return sum;
+    return mb_text_count_high(sample->bytes + sample->ascii, sample->length - sample->ascii);
 }
 
 static void detect(const Sample *sample, char name[MB_CHARSET_MAX])

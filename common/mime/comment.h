@@ -3,19 +3,33 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <mailbatch/base/lanes.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Characters that mean more than themselves in addresses and in Received; "=" and controls are among
- * them for speed. */
+/* RFC 2045, 5.1: tspecials. */
+static inline bool mb_is_tspecial(char c)
+{
+    static const bool special[UCHAR_MAX + 1] = {
+        ['('] = true, [')'] = true, ['<'] = true, ['>'] = true,  ['@'] = true,
+        [','] = true, [';'] = true, [':'] = true, ['\\'] = true, ['"'] = true,
+        ['/'] = true, ['['] = true, [']'] = true, ['?'] = true,  ['='] = true,
+    };
+
+    return special[(unsigned char)c];
+}
+
+/* Characters that mean more than themselves in addresses and in Received; "=" and controls are
+ * among them for speed. */
 static inline MbLanes mb_lanes_special(MbLanes block)
 {
     return (MbLanes)((block <= ' ') | (block == '"') | (block == '(') | (block == ',') |
                      (block - ':' <= '>' - ':') | (block - '[' <= '\\' - '['));
 }
 
-/* Behind characters from `at` on that mean nothing but themselves; not always behind all of them. */
+/* Behind characters from `at` on that mean nothing but themselves; not always behind all of them.
+ */
 static inline size_t mb_skip_solid(const char *body, size_t at, size_t end)
 {
     for (; at < end; at += MB_LANES) {

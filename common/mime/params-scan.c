@@ -18,12 +18,6 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
 }
 
-/* RFC 2045, 5.1: tspecials. */
-static bool is_special(char c)
-{
-    return c != '\0' && strchr("()<>@,;:\\\"/[]?=", c) != NULL;
-}
-
 static bool has_more(const Scanner *scanner)
 {
     return scanner->at < scanner->length;
@@ -62,23 +56,16 @@ static bool skip_blanks(Scanner *scanner)
 }
 
 /* Where a run without blanks, semicolons, quotes, "=" and comments ends. */
-static size_t run_end(const Scanner *scanner, size_t at)
-{
-    while (at < scanner->length && !is_blank(scanner->body[at]) &&
-           strchr(";=\"(", scanner->body[at]) == NULL)
-        at++;
-    return at;
-}
-
-/* run_end() takes a NUL for the end: it is one for strchr(). So NULs are stepped over here. */
 static size_t name_end(const Scanner *scanner, size_t at)
 {
-    for (;;) {
-        at = run_end(scanner, at);
-        if (at >= scanner->length || scanner->body[at] != '\0')
-            return at;
+    static const bool ends[UCHAR_MAX + 1] = {
+        [' '] = true,  ['\t'] = true, ['\r'] = true, ['\n'] = true, ['\v'] = true,
+        ['\f'] = true, [';'] = true,  ['='] = true,  ['"'] = true,  ['('] = true,
+    };
+
+    while (at < scanner->length && !ends[(unsigned char)scanner->body[at]])
         at++;
-    }
+    return at;
 }
 
 /* Whether `name =` stands at `at`: a parameter begins there, semicolon or not. */
@@ -250,7 +237,7 @@ static guint scan_unquoted(Scanner *scanner)
             odd = MIN(odd, at);
             at = next;
         }
-        if (is_special(body[at]))
+        if (mb_is_tspecial(body[at]))
             odd = MIN(odd, at);
         solid = ++at;
     }

@@ -105,13 +105,13 @@ static size_t word_end(const Reading *reading, size_t at)
     return MIN(at, reading->length);
 }
 
-/* Up to four letters in lower case, as one number. */
+/* Up to four letters in lower case, as one number; nothing else becomes a letter. */
 static uint32_t fold_letters(const char *word, size_t length)
 {
     uint32_t letters = 0;
 
     for (size_t i = 0; i < length; i++)
-        letters = letters << 8 | (uint8_t)g_ascii_tolower(word[i]);
+        letters = letters << 8 | (uint8_t)(word[i] | 0x20);
     return letters;
 }
 

@@ -1,3 +1,4 @@
+#include "comment.h"
 #include "scan-private.h"
 
 #include <string.h>
@@ -68,7 +69,7 @@ static size_t skip_space(const uint8_t *bytes, size_t length, size_t at)
 
 static bool is_token(uint8_t c)
 {
-    return c > ' ' && c != 0x7F && strchr("()<>@,;:\\\"/[]?=", c) == NULL;
+    return c > ' ' && c != 0x7F && !mb_is_tspecial((char)c);
 }
 
 static size_t token_end(const uint8_t *bytes, size_t length, size_t at)

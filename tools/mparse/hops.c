@@ -137,8 +137,8 @@ static bool is_received(MbTree *tree, uint32_t field, GByteArray *scratch)
     if (mb_tree_field(tree, field)->name_length != strlen(received_name))
         return false;
     name = mb_tree_field_name(tree, field, &length, scratch);
-    return name != NULL && (*name | 0x20) == 'r' &&
-           g_ascii_strncasecmp((const char *)name, received_name, length) == 0;
+    return name != NULL && (memcmp(name, received_name, length) == 0 ||
+                            g_ascii_strncasecmp((const char *)name, received_name, length) == 0);
 }
 
 /* The fields' places, the oldest first, and room for what they give. */

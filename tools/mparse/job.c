@@ -135,18 +135,27 @@ static const uint8_t *copy_bytes(MpJob *job, const MbItem *item)
     return copy;
 }
 
-static MbLocator copy_locator(MpJob *job, const MbLocator *locator)
+static char **copy_containers(MpJob *job, char *const *containers)
 {
-    guint count = g_strv_length(locator->containers);
-    char **names = g_new0(char *, count + 1);
+    static char *none[] = {NULL};
+    guint count = g_strv_length((char **)containers);
+    char **names;
 
+    if (count == 0)
+        return none;
+    names = g_new0(char *, count + 1);
     for (guint i = 0; i < count; i++) {
-        names[i] = g_string_chunk_insert_const(job->strings, locator->containers[i]);
+        names[i] = g_string_chunk_insert_const(job->strings, containers[i]);
         job->bytes += strlen(names[i]);
     }
     g_ptr_array_add(job->large, names);
+    return names;
+}
+
+static MbLocator copy_locator(MpJob *job, const MbLocator *locator)
+{
     return (MbLocator){.path = g_string_chunk_insert_const(job->strings, locator->path),
-                       .containers = names,
+                       .containers = copy_containers(job, locator->containers),
                        .index = locator->index};
 }
 

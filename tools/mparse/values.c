@@ -57,10 +57,10 @@ typedef struct {
 struct MpValues {
     MbTree *tree;
     MpHops *hops;
-    GArray *fields;        /* FieldNote, by the field's index */
-    GPtrArray *lists;      /* of addresses; the first `used` are kept */
+    GArray *fields;   /* FieldNote, by the field's index */
+    GPtrArray *lists; /* of addresses; the first `used` are kept */
     guint used;
-    size_t kept;           /* addresses in their lists */
+    size_t kept; /* addresses in their lists */
     GByteArray *scratch;
     GString *text;
     MbFlaws words;
@@ -104,7 +104,8 @@ static size_t find_name(const uint8_t *name, size_t length)
     for (size_t i = 0; i < G_N_ELEMENTS(known) && known[i].length <= length; i++) {
         if (known[i].length == length && (known[i].name[0] | 0x20) == (name[0] | 0x20) &&
             (known[i].name[length - 1] | 0x20) == (name[length - 1] | 0x20) &&
-            g_ascii_strncasecmp((const char *)name, known[i].name, length) == 0)
+            (memcmp(name, known[i].name, length) == 0 ||
+             g_ascii_strncasecmp((const char *)name, known[i].name, length) == 0))
             return i;
     }
     return G_N_ELEMENTS(known);

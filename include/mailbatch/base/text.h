@@ -39,6 +39,9 @@ bool mb_text_is_utf8(const void *bytes, size_t length, size_t *bad_offset);
 /* Bytes below 0x80 at the front. */
 size_t mb_text_ascii_prefix(const void *bytes, size_t length);
 
+/* How many bytes are above. */
+size_t mb_text_count_high(const void *bytes, size_t length);
+
 /* Whether every byte is below 0x80. */
 bool mb_text_is_ascii(const void *bytes, size_t length);
 
