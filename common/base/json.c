@@ -24,47 +24,6 @@ static void append(MbJson *json, const char *text, size_t length)
     mb_json_wrote(json, to + length, true);
 }
 
-static void open_scope(MbJson *json, char bracket)
-{
-    char *to = mb_json_room(json, 1);
-
-    *to++ = bracket;
-    mb_json_wrote(json, to, false);
-    json->depth++;
-}
-
-static void close_scope(MbJson *json, char bracket)
-{
-    char *to;
-
-    g_assert(json->depth > 0);
-    json->need_comma = false;
-    to = mb_json_room(json, 1);
-    *to++ = bracket;
-    mb_json_wrote(json, to, true);
-    json->depth--;
-}
-
-void mb_json_begin_map(MbJson *json)
-{
-    open_scope(json, '{');
-}
-
-void mb_json_end_map(MbJson *json)
-{
-    close_scope(json, '}');
-}
-
-void mb_json_begin_array(MbJson *json)
-{
-    open_scope(json, '[');
-}
-
-void mb_json_end_array(MbJson *json)
-{
-    close_scope(json, ']');
-}
-
 #define ESCAPED_MAX 6 /* \\u001f */
 
 static char *put_escaped(char *to, uint8_t c)

@@ -287,19 +287,21 @@ static size_t count_high(const Sample *sample)
     return mb_text_count_high(sample->bytes + sample->ascii, sample->length - sample->ascii);
 }
 
-static void detect(const Sample *sample, char name[MB_CHARSET_MAX])
+/* Whether all is valid in it, too. */
+static bool detect(const Sample *sample, char name[MB_CHARSET_MAX])
 {
     MbCharsetUse trial;
     size_t high = count_high(sample);
 
     g_strlcpy(name, high == 0 ? "us-ascii" : "utf-8", MB_CHARSET_MAX);
     if (high == 0 || is_valid_in(name, sample, &trial))
-        return;
+        return true;
     if (high >= DETECT_MIN_HIGH && mb_charset_detect(sample->bytes, sample->length, name) &&
         strcmp(name, "utf-8") != 0 && strcmp(name, "us-ascii") != 0 &&
         is_valid_in(name, sample, &trial))
-        return;
+        return true;
     g_strlcpy(name, "windows-1252", MB_CHARSET_MAX);
+    return false;
 }
 
 /* ISO 8859-1's C1 controls do not occur in mail: the sender meant windows-1252. */
@@ -326,8 +328,10 @@ static bool is_guess_better(const MbCharsetUse *use, const MbCharsetUse *trial,
     return strcmp(use->used, "utf-8") == 0 && trial->errors * 2 > count_high(sample);
 }
 
-static void choose(const char *declared, const Sample *sample, MbCharsetUse *use, MbFlaws *flaws)
+/* Whether all is surely valid in what is used. */
+static bool choose(const char *declared, const Sample *sample, MbCharsetUse *use, MbFlaws *flaws)
 {
+    bool is_valid;
     char name[MB_CHARSET_MAX] = "";
     MbCharsetUse trial = {0};
     uint64_t where = 0;
@@ -349,12 +353,14 @@ static void choose(const char *declared, const Sample *sample, MbCharsetUse *use
             g_strlcpy(use->detected, "windows-1252", MB_CHARSET_MAX);
         }
         if (is_valid_in(use->used, sample, &trial))
-            return;
+            return true;
         mb_flaws_add(flaws, MB_FLAW_CHARSET_LIE, trial.first_error, 1);
     }
-    detect(sample, use->detected);
-    if (is_guess_better(use, &trial, sample))
-        g_strlcpy(use->used, use->detected, MB_CHARSET_MAX);
+    is_valid = detect(sample, use->detected);
+    if (!is_guess_better(use, &trial, sample))
+        return false;
+    g_strlcpy(use->used, use->detected, MB_CHARSET_MAX);
+    return is_valid;
 }
 
 void mb_charset_choose(const char *declared, const void *bytes, size_t length, bool complete,
@@ -377,7 +383,8 @@ void mb_charset_check(const char *declared, const void *bytes, size_t length, Mb
     Sample sample = sample_of(bytes, length, true);
     MbCharsetUse result;
 
-    choose(declared, &sample, use, flaws);
+    if (choose(declared, &sample, use, flaws))
+        return;
     is_valid_in(use->used, &sample, &result);
     use->lossy = result.lossy;
     use->errors = result.errors;

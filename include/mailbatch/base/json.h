@@ -24,10 +24,10 @@ typedef struct {
 
 void mb_json_init(MbJson *json, GString *out);
 
-void mb_json_begin_map(MbJson *json);
-void mb_json_end_map(MbJson *json);
-void mb_json_begin_array(MbJson *json);
-void mb_json_end_array(MbJson *json);
+static inline void mb_json_begin_map(MbJson *json);
+static inline void mb_json_end_map(MbJson *json);
+static inline void mb_json_begin_array(MbJson *json);
+static inline void mb_json_end_array(MbJson *json);
 
 /* Keys are our own ASCII names. Inline, since most are literals: what the compiler knows of their
  * length costs nothing at run time. */
@@ -75,6 +75,45 @@ static inline void mb_json_wrote(MbJson *json, char *end, bool need_comma)
     *end = '\0';
     json->out->len = (gsize)(end - json->out->str);
     json->need_comma = need_comma;
+}
+
+static inline void mb_json_open(MbJson *json, char bracket)
+{
+    char *to = mb_json_room(json, 1);
+
+    *to = bracket;
+    mb_json_wrote(json, to + 1, false);
+    json->depth++;
+}
+
+static inline void mb_json_close(MbJson *json, char bracket)
+{
+    char *to = mb_json_more(json, 1);
+
+    g_assert(json->depth > 0);
+    *to = bracket;
+    mb_json_wrote(json, to + 1, true);
+    json->depth--;
+}
+
+static inline void mb_json_begin_map(MbJson *json)
+{
+    mb_json_open(json, '{');
+}
+
+static inline void mb_json_end_map(MbJson *json)
+{
+    mb_json_close(json, '}');
+}
+
+static inline void mb_json_begin_array(MbJson *json)
+{
+    mb_json_open(json, '[');
+}
+
+static inline void mb_json_end_array(MbJson *json)
+{
+    mb_json_close(json, ']');
 }
 
 static inline void mb_json_key(MbJson *json, const char *key)
