@@ -86,19 +86,32 @@ static size_t word_length(const Reader *reader)
     return end - reader->at;
 }
 
-/* The index of the word here in a table of three-letter names; longer forms count too. */
-static int find_word(const Reader *reader, const char (*names)[4], int count)
+/* Three letters in lower case, as one number; nothing else becomes a letter. */
+static uint32_t fold_three(const char *text)
 {
-    const char *word = reader->text + reader->at;
+    return ((uint32_t)(uint8_t)text[0] | (uint32_t)(uint8_t)text[1] << 8 |
+            (uint32_t)(uint8_t)text[2] << 16) |
+           0x202020;
+}
 
-    if (word_length(reader) < 3)
-        return -1;
+/* The index of three letters in a table of names, or -1. */
+static int find_three(const char *text, const char (*names)[4], int count)
+{
+    uint32_t letters = fold_three(text);
+
     for (int i = 0; i < count; i++) {
-        if ((word[0] | 0x20) == names[i][0] && (word[1] | 0x20) == names[i][1] &&
-            (word[2] | 0x20) == names[i][2])
+        if (fold_three(names[i]) == letters)
             return i;
     }
     return -1;
+}
+
+/* The same of the word here; longer forms count too. */
+static int find_word(const Reader *reader, const char (*names)[4], int count)
+{
+    if (word_length(reader) < 3)
+        return -1;
+    return find_three(reader->text + reader->at, names, count);
 }
 
 static bool take(Reader *reader, char c)
@@ -365,13 +378,6 @@ static int two_digits(const char *text)
     return tens > 9 || ones > 9 ? 100 : (int)(tens * 10 + ones);
 }
 
-static int three_letters(const char *text, const char (*names)[4], int count)
-{
-    const Reader reader = {.text = text, .length = 3};
-
-    return find_word(&reader, names, count);
-}
-
 /* What most programs write, "Mon, 23 Nov 2026 16:34:51 +0100", and no more behind it than a comment
  * of letters; all else is for the reader. */
 static bool read_usual(Reader *reader, MbDate *date)
@@ -382,7 +388,7 @@ static bool read_usual(Reader *reader, MbDate *date)
 
     if (reader->length < 30 || text[3] != ',' || text[4] != ' ')
         return false;
-    reader->weekday = three_letters(text, weekdays, 7);
+    reader->weekday = find_three(text, weekdays, 7);
     at += text[5] == ' ';
     if (text[at + 1] == ' ') {
         date->day = g_ascii_digit_value(text[at]);
@@ -395,7 +401,7 @@ static bool read_usual(Reader *reader, MbDate *date)
         text[at + 8] != ' ' || text[at + 11] != ':' || text[at + 14] != ':' ||
         text[at + 17] != ' ' || (text[at + 18] != '+' && text[at + 18] != '-'))
         return false;
-    date->month = three_letters(text + at, months, 12) + 1;
+    date->month = find_three(text + at, months, 12) + 1;
     high = two_digits(text + at + 4);
     low = two_digits(text + at + 6);
     date->hour = two_digits(text + at + 9);
