@@ -22,6 +22,11 @@ void mb_tree_set_filter(MbTree *tree, const MbTreeFilter *filter)
     tree->filter = filter != NULL ? *filter : (MbTreeFilter){0};
 }
 
+bool mb_tree_is_buffer(const MbTree *tree, uint32_t space)
+{
+    return tree->spaces.items[space].bytes != NULL;
+}
+
 static const uint8_t *read_range(const TreeSpace *in, MbRange range, GByteArray *scratch)
 {
     if (range.length == 0)

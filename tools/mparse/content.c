@@ -124,24 +124,25 @@ static bool has_pdf_line(const uint8_t *bytes, size_t length)
     return found != NULL && (found == bytes || found[-1] == '\n' || found[-1] == '\r');
 }
 
-/* Pictures as mail has them, by what libmagic knows them by; it takes 0.2 ms for one. */
-static const char *look_for_picture(const uint8_t *bytes, size_t length)
+/* What mail often has, by what libmagic knows it by; it takes 0.2 ms for one. */
+static const char *look_for_mark(const uint8_t *bytes, size_t length)
 {
     static const struct {
         const char *mark;
         size_t length;
         const char *type;
-    } pictures[] = {
+    } kinds[] = {
         {"GIF87a", 6, "image/gif"},
         {"GIF89a", 6, "image/gif"},
         {"\xFF\xD8\xFF", 3, "image/jpeg"},
         {"\x89PNG\r\n\x1A\n\0\0\0\rIHDR", 16, "image/png"},
+        {"\x78\x9F\x3E\x22", 4, "application/vnd.ms-tnef"},
     };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(pictures); i++) {
-        if (length >= pictures[i].length &&
-            memcmp(bytes, pictures[i].mark, pictures[i].length) == 0)
-            return pictures[i].type;
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (length >= kinds[i].length &&
+            memcmp(bytes, kinds[i].mark, kinds[i].length) == 0)
+            return kinds[i].type;
     }
     return NULL;
 }
@@ -150,12 +151,12 @@ static const char *look_for_picture(const uint8_t *bytes, size_t length)
 static const char *look(const uint8_t *bytes, size_t length)
 {
     size_t at = length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    const char *picture = look_for_picture(bytes, length);
+    const char *known = look_for_mark(bytes, length);
 
     if (has_pdf_line(bytes, MIN(length, PDF_NEAR)))
         return "application/pdf";
-    if (picture != NULL)
-        return picture;
+    if (known != NULL)
+        return known;
     if (!is_text(bytes, MIN(length, LOOK)))
         return NULL;
     while (at < length && g_ascii_isspace(bytes[at]))

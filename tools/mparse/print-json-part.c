@@ -19,22 +19,22 @@ static void put_decoded(MpJson *json, uint32_t field, const char *value, size_t 
 
 static void put_field(MpJson *json, uint32_t field, uint32_t n)
 {
-    MbTree *tree = json->message->tree;
-    const MbField at = *mb_tree_field(tree, field);
+    const MbField at = *mb_tree_field(json->message->tree, field);
     bool is_text = false;
     uint64_t offset = 0;
     size_t length;
-    const uint8_t *bytes;
+    const uint8_t *name;
+    const char *value;
 
     mb_json_begin_map(&json->json);
     mb_json_put_unsigned(&json->json, "n", n);
-    bytes = mb_tree_field_name(tree, field, &length, json->scratch);
-    if (bytes != NULL)
-        mp_json_raw(json, "name", bytes, length);
-    bytes = mb_tree_field_value(tree, field, &length, &offset, json->scratch);
-    if (bytes != NULL)
-        is_text = mp_json_raw(json, "raw", bytes, length);
-    put_decoded(json, field, (const char *)bytes, length, is_text);
+    name = mp_values_name(json->values, field, &length, json->scratch);
+    if (name != NULL)
+        mp_json_raw(json, "name", name, length);
+    value = mp_values_value(json->values, field, &length, &offset, json->scratch);
+    if (value != NULL)
+        is_text = mp_json_raw(json, "raw", value, length);
+    put_decoded(json, field, value, length, is_text);
     mb_json_put_unsigned(&json->json, "offset", at.offset);
     mb_json_put_unsigned(&json->json, "length", at.length);
     mp_json_addresses(json, field, offset);

@@ -49,6 +49,11 @@ static const struct {
 #define KEPT_MAX 10000 /* addresses of a message that are not parsed a second time */
 
 typedef struct {
+    const uint8_t *name; /* NULL, and so is the value: not in memory */
+    const char *value;
+    size_t name_length;
+    size_t length;
+    uint64_t offset;
     MbWordsForm form;
     bool is_address;
     const MbAddressList *addresses; /* one of the lists, or NULL: not kept */
@@ -111,12 +116,17 @@ static size_t find_name(const uint8_t *name, size_t length)
     return G_N_ELEMENTS(known);
 }
 
-static size_t find_known(MpValues *check, uint32_t field, bool is_message)
+static size_t find_known(MpValues *check, uint32_t field, bool is_message, bool is_buffer)
 {
     size_t length;
     const uint8_t *name = mb_tree_field_name(check->tree, field, &length, check->scratch);
     size_t i = name != NULL ? find_name(name, length) : G_N_ELEMENTS(known);
+    FieldNote *note = &g_array_index(check->fields, FieldNote, field);
 
+    if (is_buffer) {
+        note->name = name;
+        note->name_length = length;
+    }
     if (i < G_N_ELEMENTS(known) && !is_message && (known[i].traits & MIME) == 0)
         return G_N_ELEMENTS(known);
     return i;
@@ -202,6 +212,11 @@ static void check_value(MpValues *check, uint32_t index, unsigned traits)
                            NULL);
     mb_flaws_reset(&check->words);
     mb_flaws_reset(&check->flaws);
+    if (note->name != NULL) {
+        note->value = value;
+        note->length = length;
+        note->offset = offset;
+    }
     note->form = mb_words_form(value, length);
     /* A fold alone is nothing to decode for. */
     if (note->form == MB_WORDS_CODED)
@@ -223,9 +238,10 @@ static void check_part(MpValues *check, uint32_t index)
 {
     const MbPart part = *mb_tree_part(check->tree, index);
     bool met[G_N_ELEMENTS(known)] = {false};
+    bool is_buffer = mb_tree_is_buffer(check->tree, part.space);
 
     for (uint32_t i = part.first_field; i < part.first_field + part.fields; i++) {
-        size_t at = find_known(check, i, part.is_message);
+        size_t at = find_known(check, i, part.is_message, is_buffer);
         unsigned traits = at < G_N_ELEMENTS(known) ? known[at].traits : 0;
 
         if ((traits & ONCE) != 0) {
@@ -260,6 +276,29 @@ void mp_values_check(MpValues *values, MbTree *tree)
 MpHops *mp_values_hops(MpValues *values)
 {
     return values->hops;
+}
+
+const uint8_t *mp_values_name(MpValues *values, uint32_t field, size_t *length,
+                              GByteArray *scratch)
+{
+    const FieldNote *note = &g_array_index(values->fields, FieldNote, field);
+
+    if (note->name == NULL)
+        return mb_tree_field_name(values->tree, field, length, scratch);
+    *length = note->name_length;
+    return note->name;
+}
+
+const char *mp_values_value(MpValues *values, uint32_t field, size_t *length, uint64_t *offset,
+                            GByteArray *scratch)
+{
+    const FieldNote *note = &g_array_index(values->fields, FieldNote, field);
+
+    if (note->value == NULL)
+        return (const char *)mb_tree_field_value(values->tree, field, length, offset, scratch);
+    *length = note->length;
+    *offset = note->offset;
+    return note->value;
 }
 
 bool mp_values_is_plain(const MpValues *values, uint32_t field)

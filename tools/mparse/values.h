@@ -26,6 +26,13 @@ void mp_values_check(MpValues *values, MbTree *tree);
 /* Those of the root; who reads another message's into them has them no more. */
 MpHops *mp_values_hops(MpValues *values);
 
+/* A field's name, and its value, as mb_tree_field_name() and mb_tree_field_value() give them; found
+ * once where they are in memory. */
+const uint8_t *mp_values_name(MpValues *values, uint32_t field, size_t *length,
+                              GByteArray *scratch);
+const char *mp_values_value(MpValues *values, uint32_t field, size_t *length, uint64_t *offset,
+                            GByteArray *scratch);
+
 /* Whether the field's value is text as it stands: no encoded-words, folds, or bytes beyond ASCII.
  */
 bool mp_values_is_plain(const MpValues *values, uint32_t field);
