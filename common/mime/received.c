@@ -176,31 +176,37 @@ static void put_folded(Text *text, const char *bytes, size_t length)
     }
 }
 
-static bool has_fold(const char *bytes, size_t length)
+static bool has_fold(MbLanes block)
 {
-    MbLanes block;
-
-    for (; length >= MB_LANES; bytes += MB_LANES, length -= MB_LANES) {
-        block = mb_lanes_load(bytes);
-        if (mb_lanes_any((MbLanes)((block == '\n') | (block == '\r'))))
-            return true;
-    }
-    if (length == 0)
-        return false;
-    block = mb_lanes_load_short(bytes, length);
     return mb_lanes_any((MbLanes)((block == '\n') | (block == '\r')));
+}
+
+/* At most a block without line ends; what is written behind it is overwritten. */
+static bool put_short(Text *text, const char *bytes, size_t length)
+{
+    MbLanes block =
+        length == MB_LANES ? mb_lanes_load(bytes) : mb_lanes_load_short(bytes, length);
+
+    if (has_fold(block))
+        return false;
+    memcpy(text->to, &block, MB_LANES);
+    text->to += length;
+    return true;
 }
 
 static void put(Text *text, const char *bytes, size_t length)
 {
     if (text->to > text->start)
         put_folded(text, " ", 1);
-    if (text->in_fold || has_fold(bytes, length)) {
-        put_folded(text, bytes, length);
-        return;
+    while (!text->in_fold && length > 0) {
+        size_t piece = MIN(length, MB_LANES);
+
+        if (!put_short(text, bytes, piece))
+            break;
+        bytes += piece;
+        length -= piece;
     }
-    memcpy(text->to, bytes, length);
-    text->to += length;
+    put_folded(text, bytes, length);
 }
 
 static void put_comment(Clauses *clauses, const char *comment, size_t length)
@@ -326,10 +332,10 @@ static MbReceivedText text_of(const Reading *reading, bool is_there, const Piece
     return (MbReceivedText){reading->storage + piece->at, piece->length};
 }
 
-/* Every byte with a blank before it, and what ends the texts. */
+/* Every byte with a blank before it, what ends the texts, and what put_short() writes behind. */
 size_t mb_received_room(size_t length)
 {
-    return 2 * length + 4 * MB_RECEIVED_CLAUSES;
+    return 2 * length + 4 * MB_RECEIVED_CLAUSES + MB_LANES;
 }
 
 static char *reserve(GString *text, size_t length)
