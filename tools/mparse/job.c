@@ -36,6 +36,11 @@ static void strip(MpWorker *worker)
     g_clear_pointer(&worker->views, mp_views_free);
 }
 
+static void free_out(void *out)
+{
+    g_string_free(out, TRUE);
+}
+
 MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number,
                         MpAwaitTurn await_turn, void *await_data)
 {
@@ -44,6 +49,7 @@ MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned n
     worker->await_turn = await_turn;
     worker->await_data = await_data;
     worker->options = options;
+    worker->outs = g_async_queue_new_full(free_out);
     if (extract != NULL)
         worker->extractor = mp_extractor_new(extract, number);
     equip(worker);
@@ -56,6 +62,7 @@ void mp_worker_free(MpWorker *worker)
         return;
     strip(worker);
     mp_extractor_free(worker->extractor);
+    g_async_queue_unref(worker->outs);
     g_free(worker);
 }
 
@@ -66,12 +73,21 @@ MpJob *mp_job_new(MpOutput *output, MpExtract *extract)
     job->entries = g_array_new(FALSE, FALSE, sizeof(MpEntry));
     job->large = g_ptr_array_new_with_free_func(g_free);
     job->strings = g_string_chunk_new(4096);
-    job->out = g_string_new(NULL);
     job->manifest = g_string_new(NULL);
     job->says = g_ptr_array_new_with_free_func(g_free);
     job->output = output;
     job->extract = extract;
     return job;
+}
+
+/* The room of what was printed, unless it is much. */
+static void give_back(MpJob *job)
+{
+    if (job->out != NULL && job->out->allocated_len <= OUT_KEPT)
+        g_async_queue_push_front(job->home, g_steal_pointer(&job->out));
+    else if (job->out != NULL)
+        g_string_free(g_steal_pointer(&job->out), TRUE);
+    g_clear_pointer(&job->home, g_async_queue_unref);
 }
 
 void mp_job_free(MpJob *job)
@@ -82,7 +98,7 @@ void mp_job_free(MpJob *job)
     g_free(job->buffer);
     g_ptr_array_unref(job->large);
     g_string_chunk_free(job->strings);
-    g_string_free(job->out, TRUE);
+    give_back(job);
     g_string_free(job->manifest, TRUE);
     g_ptr_array_unref(job->says);
     g_clear_error(&job->error);
@@ -104,7 +120,7 @@ void mp_job_clear(MpJob *job)
     g_ptr_array_set_size(job->large, 0);
     g_string_chunk_clear(job->strings);
     job->used = job->bytes = 0;
-    empty(&job->out);
+    give_back(job);
     empty(&job->manifest);
     g_ptr_array_set_size(job->says, 0);
     job->summary = (MpSummary){0};
@@ -194,7 +210,9 @@ bool mp_job_write(MpJob *job, GError **error)
         !mp_extract_write(job->extract, job->manifest->str, job->manifest->len, error))
         return false;
     empty(&job->manifest);
-    if (job->out->len > 0 && !mp_output_write(job->output, job->out->str, job->out->len, error))
+    if (job->out == NULL || job->out->len == 0)
+        return true;
+    if (!mp_output_write(job->output, job->out->str, job->out->len, error))
         return false;
     g_string_truncate(job->out, 0);
     return true;
@@ -333,12 +351,22 @@ static void do_item(MpWorker *worker, const MpEntry *entry)
         mp_extract_message(worker->extractor, &message, entry->part, job->manifest, &job->error);
 }
 
+static void take_room(const MpWorker *worker, MpJob *job)
+{
+    job->home = g_async_queue_ref(worker->outs);
+    job->out = g_async_queue_try_pop(worker->outs);
+    if (job->out == NULL)
+        job->out = g_string_new(NULL);
+    g_string_truncate(job->out, 0);
+}
+
 void mp_job_work(void *data, void *worker_data)
 {
     MpJob *job = data;
     MpWorker *worker = worker_data;
 
     worker->job = job;
+    take_room(worker, job);
     for (guint i = 0; i < job->entries->len && job->error == NULL; i++) {
         MpEntry *entry = &g_array_index(job->entries, MpEntry, i);
 

@@ -40,7 +40,8 @@ typedef struct {
     GStringChunk *strings;
     size_t bytes; /* of all items, names and texts */
 
-    GString *out;      /* what is printed */
+    GString *out;      /* what is printed: the worker's room, or NULL before there is any */
+    GAsyncQueue *home; /* where that room goes back to */
     GString *manifest; /* lines of -x */
     GPtrArray *says;   /* lines for stderr */
     MpSummary summary;
@@ -65,6 +66,7 @@ typedef struct {
     MpViews *views;         /* NULL: the scanner's only */
     MpExtractor *extractor; /* NULL: nothing is extracted */
     MpJob *job;             /* the present one */
+    GAsyncQueue *outs;      /* room for what is printed, which this thread's cache holds */
 } MpWorker;
 
 MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number,
