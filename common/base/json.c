@@ -48,7 +48,8 @@ static char *put_escaped(char *to, uint8_t c)
 /* What does not stand for itself in a string. */
 static inline MbLanes is_special(MbLanes block)
 {
-    return (MbLanes)((block - 0x20 >= 0x7F - 0x20) | (block == '"') | (block == '\\'));
+    return (MbLanes)(((MbSignedLanes)block < 0x20) | (MbSignedLanes)(block == 0x7F) |
+                     (MbSignedLanes)(block == '"') | (MbSignedLanes)(block == '\\'));
 }
 
 /* Copies what stands for itself, up to the first byte that does not. */

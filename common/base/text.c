@@ -56,17 +56,17 @@ size_t mb_text_ascii_prefix(const void *bytes, size_t length)
     for (; length - done >= 2 * MB_LANES; done += 2 * MB_LANES) {
         MbLanes both = mb_lanes_load(text + done) | mb_lanes_load(text + done + MB_LANES);
 
-        if (mb_lanes_any((MbLanes)(both >= 0x80)))
+        if (mb_lanes_any(both))
             break;
     }
     for (; length - done >= MB_LANES; done += MB_LANES) {
-        MbLanes high = (MbLanes)(mb_lanes_load(text + done) >= 0x80);
+        MbLanes high = mb_lanes_load(text + done);
 
         if (mb_lanes_any(high))
             return done + mb_lanes_first(high);
     }
     if (done < length) {
-        MbLanes high = (MbLanes)(mb_lanes_load_short(text + done, length - done) >= 0x80);
+        MbLanes high = mb_lanes_load_short(text + done, length - done);
 
         return mb_lanes_any(high) ? done + mb_lanes_first(high) : length;
     }

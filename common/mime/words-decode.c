@@ -54,13 +54,15 @@ MbWordsForm mb_words_form(const char *value, size_t length)
         size_t left = length - at;
         MbLanes block =
             left >= MB_LANES ? mb_lanes_load(value + at) : mb_lanes_load_short(value + at, left);
-        MbLanes fold = (MbLanes)((block == '\n') | (block == '\r'));
         MbLanes equals = (MbLanes)(block == '=');
-        MbLanes other = (MbLanes)((block >= 0x80) | (block == '\0'));
         unsigned taken = left >= MB_LANES ? UINT_MAX : (1u << left) - 1;
+        MbLanes fold, other;
 
-        if ((mb_lanes_bits(fold | equals | other) & taken) == 0)
+        /* Bytes above 0x7F are among those up to CR. */
+        if ((mb_lanes_bits(equals | (MbLanes)((MbSignedLanes)block <= '\r')) & taken) == 0)
             continue;
+        fold = (MbLanes)((block == '\n') | (block == '\r'));
+        other = block | (MbLanes)(block == '\0');
         if ((mb_lanes_bits(other) & taken) != 0 ||
             is_word_start(value, length, at, mb_lanes_bits(equals)))
             return MB_WORDS_CODED;

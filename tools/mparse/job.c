@@ -11,7 +11,7 @@
 
 #define BUFFER      ((size_t)65536) /* of a job's small items */
 #define ENTRIES_MAX 4096            /* empty messages have no bytes that fill a buffer */
-#define OUT_MAX     ((gsize)262144) /* printed beyond it: written as soon as the turn comes */
+#define OUT_MAX     ((gsize)524288) /* printed beyond it: written as soon as the turn comes */
 #define OUT_ALONE   ((gsize)65536)  /* the same where there is no turn to wait for */
 #define OUT_KEPT    ((gsize)524288) /* room that a job keeps for the next use */
 

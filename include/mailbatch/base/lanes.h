@@ -18,6 +18,7 @@ G_BEGIN_DECLS
 #define MB_LANES ((size_t)16)
 
 typedef uint8_t MbLanes __attribute__((vector_size(16)));
+typedef int8_t MbSignedLanes __attribute__((vector_size(16))); /* above 0x7F is below 0 */
 typedef uint64_t MbLaneHalves __attribute__((vector_size(16)));
 
 static inline MbLanes mb_lanes_load(const void *bytes)
@@ -30,7 +31,8 @@ static inline MbLanes mb_lanes_load(const void *bytes)
 
 #ifdef __SSE2__
 
-/* A bit for each byte for which a comparison holds; GCC finds the instruction by its name only. */
+/* A bit for each byte for which a comparison holds, or that is above 0x7F; GCC finds the
+ * instruction by its name only. */
 static inline unsigned mb_lanes_bits(MbLanes holds)
 {
     return (unsigned)_mm_movemask_epi8((__m128i)holds);
@@ -43,7 +45,7 @@ static inline unsigned mb_lanes_bits(MbLanes holds)
     unsigned bits = 0;
 
     for (size_t i = 0; i < MB_LANES; i++)
-        bits |= (unsigned)(holds[i] & 1) << i;
+        bits |= (unsigned)(holds[i] >> 7) << i;
     return bits;
 }
 
