@@ -1,12 +1,11 @@
-#include "comment.h"
+#include "address-private.h"
 
-#include <mailbatch/mime/address.h>
+#include <mailbatch/base/lanes.h>
 #include <mailbatch/mime/words.h>
 #include <string.h>
 
 #define MAX_DEFAULT 1000000
 #define NOWHERE     SIZE_MAX
-#define BREAK       '\n' /* marks a blank between two words; folds are gone by then */
 
 struct MbAddressList {
     GArray *items;    /* of MbAddress */
@@ -14,204 +13,8 @@ struct MbAddressList {
     GString *text;    /* of the element in hand */
 };
 
-typedef struct {
-    const char *body;
-    size_t length;
-    size_t at;
-    size_t max;
-    MbFlaws *flaws;
-    GArray *items;
-    GString *storage;
-    GString *text;
-    size_t group;        /* the open group's index, or MB_ADDRESS_NO_GROUP */
-    size_t depth;        /* of groups: nested ones are counted, not entered */
-    bool literal_parens; /* a comment was not closed: from here on "(" is text */
-} Parser;
-
-/* Where the pieces of one element stand. */
-typedef struct {
-    size_t start, end;
-    bool has_angle;
-    size_t name_end;                   /* where the first "<" stands */
-    size_t angle_start, angle_end;     /* between "<" and ">" */
-    size_t comment_start, comment_end; /* the last comment, without its parentheses */
-} Element;
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
-}
-
-/* Behind the quoted-string that begins at `at`; `at` + 1 when it is not closed: then the quote is
- * text. */
-static size_t skip_quoted(Parser *parser, size_t at)
-{
-    size_t end = at + 1;
-
-    while (end < parser->length && parser->body[end] != '"')
-        end += parser->body[end] == '\\' ? 2 : 1;
-    if (end < parser->length)
-        return end + 1;
-    mb_flaws_add(parser->flaws, MB_FLAW_QUOTE_UNCLOSED, at, parser->length - at);
-    return at + 1;
-}
-
-/* Behind the comment that begins at `at`; `at` + 1 when it is not closed, or when one before was
- * not. */
-static size_t skip_comment(Parser *parser, size_t at)
-{
-    size_t end;
-
-    if (parser->literal_parens)
-        return at + 1;
-    end = mb_comment_end(parser->body, parser->length, at);
-    if (end > 0)
-        return end;
-    mb_flaws_add(parser->flaws, MB_FLAW_COMMENT_UNCLOSED, at, parser->length - at);
-    parser->literal_parens = true;
-    return at + 1;
-}
-
-/* Behind the domain literal that begins at `at`; `at` + 1 when it is none. */
-static size_t skip_literal(const Parser *parser, size_t at)
-{
-    for (size_t end = at + 1; end < parser->length; end++) {
-        if (parser->body[end] == ']')
-            return end + 1;
-        if (is_blank(parser->body[end]) || strchr("[,<>\"(@", parser->body[end]) != NULL)
-            break;
-    }
-    return at + 1;
-}
-
-/* From behind "<" to behind ">". Without one the address ends at the comma. */
-static void scan_angle(Parser *parser, Element *element)
-{
-    const char *body = parser->body;
-    size_t at = parser->at;
-
-    element->has_angle = true;
-    element->name_end = at;
-    while (at < parser->length && (body[at] == '<' || is_blank(body[at])))
-        at++;
-    element->angle_start = at;
-    while (at < parser->length && body[at] != '>') {
-        if (body[at] == '<' || (body[at] == ',' && body[element->angle_start] != '@'))
-            break;
-        if (body[at] == '"')
-            at = skip_quoted(parser, at);
-        else if (body[at] == '(')
-            at = skip_comment(parser, at);
-        else
-            at += body[at] == '\\' ? 2 : 1;
-    }
-    at = MIN(at, parser->length);
-    element->angle_end = at;
-    if (at == parser->length || body[at] != '>')
-        mb_flaws_add(parser->flaws, MB_FLAW_ADDRESS_UNCLOSED, element->angle_start,
-                     at - element->angle_start);
-    while (at < parser->length && body[at] == '>')
-        at++;
-    parser->at = at;
-}
-
-/* Scans up to what ends an element: "," ";" ":" the end, or the start of the next one when a comma
- * is missing. The stop is not taken. */
-static void scan_element(Parser *parser, Element *element)
-{
-    const char *body = parser->body;
-
-    *element = (Element){.start = parser->at};
-    element->end = parser->at;
-    while (parser->at < parser->length) {
-        size_t at = parser->at;
-        char c = body[at];
-
-        if (c == ',' || c == ';' || (c == ':' && !element->has_angle))
-            break;
-        if (c == '(') {
-            parser->at = skip_comment(parser, at);
-            if (parser->at > at + 1) {
-                element->comment_start = at + 1;
-                element->comment_end = parser->at - 1;
-                element->end = parser->at;
-                continue;
-            }
-        }
-        if (element->has_angle && !is_blank(c)) {
-            parser->at = at;
-            mb_flaws_add(parser->flaws, MB_FLAW_ADDRESS_NO_COMMA, at, 0);
-            break;
-        }
-        if (c == '<')
-            scan_angle(parser, element);
-        else if (c == '"')
-            parser->at = skip_quoted(parser, at);
-        else if (c == '[')
-            parser->at = skip_literal(parser, at);
-        else if (c == '\\')
-            parser->at = MIN(at + 2, parser->length);
-        else
-            parser->at = is_blank(c) ? at + 1 : mb_skip_solid(body, at + 1, parser->length);
-        if (!is_blank(c))
-            element->end = parser->at;
-    }
-}
-
-/* Appends a stretch without comments, folds and blanks around "." and "@"; other blanks become
- * BREAK. Quoted-strings stay as they are, or lose their quotes when it is a name. */
-static void compact(Parser *parser, size_t start, size_t end, bool is_name, GString *out)
-{
-    const char *body = parser->body;
-    size_t first = out->len;
-    bool blank = false;
-
-    for (size_t at = start; at < end;) {
-        char c = body[at];
-        size_t next = at + 1;
-
-        if (is_blank(c)) {
-            blank = true;
-            at++;
-            continue;
-        }
-        if (c == '(' && !parser->literal_parens) {
-            at = skip_comment(parser, at);
-            blank = true;
-            continue;
-        }
-        if (blank && out->len > first &&
-            (is_name || (strchr(".@", c) == NULL && strchr(".@", out->str[out->len - 1]) == NULL)))
-            g_string_append_c(out, BREAK);
-        blank = false;
-        if (c == '"')
-            next = MIN(skip_quoted(parser, at), end);
-        else if (c == '\\')
-            next = MIN(at + 2, end);
-        else
-            next = mb_skip_solid(body, next, end);
-        if (c != '"' && c != '\\') {
-            g_string_append_len(out, body + at, (gssize)(next - at));
-            at = next;
-            continue;
-        }
-        for (size_t i = at; i < next; i++) {
-            bool is_quote = c == '"' && next > at + 1 && (i == at || i + 1 == next);
-
-            if (is_name && is_quote)
-                continue;
-            if (is_name && body[i] == '\\' && i + 1 < next)
-                i++;
-            else if (body[i] == '\r' || body[i] == '\n')
-                continue;
-            g_string_append_c(out, body[i]);
-        }
-        at = next;
-    }
-}
-
 /* A text put into the storage from `at` on is complete. */
-static void end_text(Parser *parser, size_t at, size_t *text_at, size_t *length)
+static void end_text(AddressParser *parser, size_t at, size_t *text_at, size_t *length)
 {
     *text_at = at;
     *length = parser->storage->len - at;
@@ -220,7 +23,7 @@ static void end_text(Parser *parser, size_t at, size_t *text_at, size_t *length)
 
 /* Decodes a name that was compacted. Words side by side are joined by the decoder, so breaks are
  * blanks. */
-static void set_name(Parser *parser, MbAddress *address, size_t offset)
+static void set_name(AddressParser *parser, MbAddress *address, size_t offset)
 {
     GString *raw = parser->text;
     GString *storage = parser->storage;
@@ -228,12 +31,12 @@ static void set_name(Parser *parser, MbAddress *address, size_t offset)
     size_t before = storage->len;
     size_t start = 0;
 
-    while (start < raw->len && raw->str[start] == BREAK)
+    while (start < raw->len && raw->str[start] == ADDRESS_BREAK)
         start++;
-    while (raw->len > start && raw->str[raw->len - 1] == BREAK)
+    while (raw->len > start && raw->str[raw->len - 1] == ADDRESS_BREAK)
         g_string_truncate(raw, raw->len - 1);
     for (size_t i = start; i < raw->len; i++) {
-        if (raw->str[i] == BREAK)
+        if (raw->str[i] == ADDRESS_BREAK)
             raw->str[i] = ' ';
     }
     mb_words_decode(raw->str + start, raw->len - start, storage, &found);
@@ -243,7 +46,7 @@ static void set_name(Parser *parser, MbAddress *address, size_t offset)
 }
 
 /* An encoded-word may stand in a phrase, not inside quotes (RFC 2047, 5). */
-static void check_quotes(Parser *parser, size_t start, size_t end)
+static void check_quotes(AddressParser *parser, size_t start, size_t end)
 {
     const char *body = parser->body;
     bool quoted = false;
@@ -280,14 +83,14 @@ static size_t find_at(const char *text, size_t length)
     return found;
 }
 
-static void set_address(Parser *parser, MbAddress *address, const char *text, size_t length)
+static void set_address(AddressParser *parser, MbAddress *address, const char *text, size_t length)
 {
     size_t at = find_at(text, length);
     size_t before = parser->storage->len;
 
     g_string_append_len(parser->storage, text, (gssize)length);
     for (size_t i = before; i < parser->storage->len; i++) {
-        if (parser->storage->str[i] == BREAK)
+        if (parser->storage->str[i] == ADDRESS_BREAK)
             parser->storage->str[i] = ' ';
     }
     end_text(parser, before, &address->address_at, &address->address_length);
@@ -301,7 +104,7 @@ static void set_address(Parser *parser, MbAddress *address, const char *text, si
 }
 
 /* name <route:address> */
-static void build_angle(Parser *parser, const Element *element, MbAddress *address)
+static void build_angle(AddressParser *parser, const AddressElement *element, MbAddress *address)
 {
     GString *text = parser->text;
     const char *spec;
@@ -309,10 +112,10 @@ static void build_angle(Parser *parser, const Element *element, MbAddress *addre
 
     check_quotes(parser, element->start, element->name_end);
     g_string_truncate(text, 0);
-    compact(parser, element->start, element->name_end, true, text);
+    address_compact(parser, element->start, element->name_end, true, text);
     set_name(parser, address, element->start);
     g_string_truncate(text, 0);
-    compact(parser, element->angle_start, element->angle_end, false, text);
+    address_compact(parser, element->angle_start, element->angle_end, false, text);
     spec = text->str;
     colon = *spec == '@' ? memchr(spec, ':', text->len) : NULL;
     if (colon != NULL) {
@@ -321,27 +124,27 @@ static void build_angle(Parser *parser, const Element *element, MbAddress *addre
         spec = colon + 1;
     }
     set_address(parser, address, spec, (size_t)(text->str + text->len - spec));
-    if (memchr(spec, BREAK, (size_t)(text->str + text->len - spec)) != NULL)
+    if (memchr(spec, ADDRESS_BREAK, (size_t)(text->str + text->len - spec)) != NULL)
         mb_flaws_add(parser->flaws, MB_FLAW_ADDRESS_MALFORMED, address->offset, address->length);
 }
 
 /* An address without angle brackets; words beside it are its name, and a mistake. */
-static void build_bare(Parser *parser, const Element *element, MbAddress *address)
+static void build_bare(AddressParser *parser, const AddressElement *element, MbAddress *address)
 {
     GString *text = parser->text;
     size_t at, start = 0, end;
     const char *mark;
 
     g_string_truncate(text, 0);
-    compact(parser, element->start, element->end, false, text);
+    address_compact(parser, element->start, element->end, false, text);
     at = find_at(text->str, text->len);
     end = text->len;
     if (at < text->len) {
-        mark = memrchr(text->str, BREAK, at);
+        mark = memrchr(text->str, ADDRESS_BREAK, at);
         start = mark != NULL ? (size_t)(mark - text->str) + 1 : 0;
-        mark = memchr(text->str + at, BREAK, text->len - at);
+        mark = memchr(text->str + at, ADDRESS_BREAK, text->len - at);
         end = mark != NULL ? (size_t)(mark - text->str) : text->len;
-    } else if (memchr(text->str, BREAK, text->len) != NULL || *text->str == '"') {
+    } else if (memchr(text->str, ADDRESS_BREAK, text->len) != NULL || *text->str == '"') {
         start = end;
     }
     set_address(parser, address, text->str + start, end - start);
@@ -354,7 +157,7 @@ static void build_bare(Parser *parser, const Element *element, MbAddress *addres
 }
 
 /* A comment behind an addr-spec is a name, as of old. */
-static void take_comment(Parser *parser, const Element *element, MbAddress *address)
+static void take_comment(AddressParser *parser, const AddressElement *element, MbAddress *address)
 {
     GString *text = parser->text;
 
@@ -364,14 +167,14 @@ static void take_comment(Parser *parser, const Element *element, MbAddress *addr
     for (size_t i = element->comment_start; i < element->comment_end; i++) {
         if (parser->body[i] == '\\' && i + 1 < element->comment_end)
             i++;
-        if (parser->body[i] != '\r' && parser->body[i] != BREAK)
+        if (parser->body[i] != '\r' && parser->body[i] != ADDRESS_BREAK)
             g_string_append_c(text, parser->body[i]);
     }
     set_name(parser, address, element->comment_start);
 }
 
 /* A display name that shows another address than the one that counts. */
-static void check_name(Parser *parser, const MbAddress *address)
+static void check_name(AddressParser *parser, const MbAddress *address)
 {
     const char *name = parser->storage->str + address->name_at;
     const char *at = address->name_at != NOWHERE ? strchr(name, '@') : NULL;
@@ -384,7 +187,7 @@ static void check_name(Parser *parser, const MbAddress *address)
                      address->length);
 }
 
-static void add_mailbox(Parser *parser, const Element *element)
+static void add_mailbox(AddressParser *parser, const AddressElement *element)
 {
     MbAddress address = {
         .name_at = NOWHERE,
@@ -405,7 +208,7 @@ static void add_mailbox(Parser *parser, const Element *element)
     g_array_append_val(parser->items, address);
 }
 
-static void add_group(Parser *parser, const Element *element)
+static void add_group(AddressParser *parser, const AddressElement *element)
 {
     MbAddress group = {
         .name_at = NOWHERE,
@@ -419,14 +222,14 @@ static void add_group(Parser *parser, const Element *element)
     if (parser->depth > 0)
         mb_flaws_add(parser->flaws, MB_FLAW_GROUP_NESTED, group.offset, group.length);
     g_string_truncate(parser->text, 0);
-    compact(parser, element->start, element->end, true, parser->text);
+    address_compact(parser, element->start, element->end, true, parser->text);
     set_name(parser, &group, element->start);
     parser->depth++;
     parser->group = parser->items->len;
     g_array_append_val(parser->items, group);
 }
 
-static void end_group(Parser *parser)
+static void end_group(AddressParser *parser)
 {
     if (parser->depth > 0 && --parser->depth == 0)
         parser->group = MB_ADDRESS_NO_GROUP;
@@ -457,7 +260,7 @@ static void set_texts(MbAddressList *list)
 void mb_address_list_read(MbAddressList *list, const char *body, size_t length, size_t max,
                           MbFlaws *flaws)
 {
-    Parser parser = {
+    AddressParser parser = {
         .body = body,
         .length = length,
         .max = max > 0 ? max : MAX_DEFAULT,
@@ -473,10 +276,10 @@ void mb_address_list_read(MbAddressList *list, const char *body, size_t length, 
     if (memchr(body, '\0', length) != NULL)
         mb_flaws_add(flaws, MB_FLAW_RAW_NUL, 0, length);
     while (parser.at < length) {
-        Element element;
+        AddressElement element;
         char c = body[parser.at];
 
-        if (is_blank(c) || c == ',') {
+        if (address_is_blank(c) || c == ',') {
             parser.at++;
             continue;
         }
@@ -489,7 +292,7 @@ void mb_address_list_read(MbAddressList *list, const char *body, size_t length, 
             mb_flaws_add(flaws, MB_FLAW_ADDRESS_LIMIT, parser.at, length - parser.at);
             break;
         }
-        scan_element(&parser, &element);
+        address_scan(&parser, &element);
         if (parser.at < length && body[parser.at] == ':' && !element.has_angle) {
             parser.at++;
             add_group(&parser, &element);

@@ -7,6 +7,7 @@
 #include <mailbatch/base/error.h>
 #include <mailbatch/base/file.h>
 #include <mailbatch/base/json.h>
+#include <mailbatch/base/lanes.h>
 #include <mailbatch/base/limits.h>
 #include <mailbatch/base/option.h>
 #include <mailbatch/base/progress.h>
@@ -104,6 +105,41 @@ START_TEST(utf8_is_judged_as_glib_does)
                 ck_assert_int_eq(mb_text_is_utf8(text, at + 4, &bad), valid);
                 ck_assert_uint_eq(bad, valid ? 99 : (size_t)(end - text));
             }
+}
+END_TEST
+
+START_TEST(pairs_are_found_at_every_place)
+{
+    uint8_t bytes[80];
+
+    memset(bytes, 'a', sizeof bytes);
+    for (size_t length = 0; length < sizeof bytes; length++) {
+        ck_assert_ptr_null(mb_lanes_find_pair(bytes, length, '\n', 'F'));
+        for (size_t at = 0; at + 1 < length; at++) {
+            memcpy(bytes + at, "\nF", 2);
+            ck_assert_msg(mb_lanes_find_pair(bytes, length, '\n', 'F') == bytes + at, "%zu of %zu",
+                          at, length);
+            /* What stands behind the end is not looked at. */
+            ck_assert_ptr_null(mb_lanes_find_pair(bytes, at + 1, '\n', 'F'));
+            memcpy(bytes + at, "aa", 2);
+        }
+    }
+}
+END_TEST
+
+START_TEST(short_blocks_end_in_nul)
+{
+    static const uint8_t text[] = "123456789abcdef";
+    uint8_t block[MB_LANES];
+
+    for (size_t length = 1; length < MB_LANES; length++) {
+        MbLanes lanes = mb_lanes_load_short(text, length);
+
+        memcpy(block, &lanes, sizeof block);
+        ck_assert_mem_eq(block, text, length);
+        ck_assert_uint_eq(mb_lanes_first((MbLanes)(lanes == 0)), length);
+        ck_assert_uint_eq(mb_lanes_count((MbLanes)(lanes == 0)), MB_LANES - length);
+    }
 }
 END_TEST
 
@@ -464,6 +500,8 @@ static Suite *base_suite(void)
     tcase_add_loop_test(tests, utf8_is_judged_with_its_offset, 0, G_N_ELEMENTS(utf8s));
     tcase_add_test(tests, utf8_is_judged_as_glib_does);
     tcase_add_test(tests, ascii_is_judged_at_every_length);
+    tcase_add_test(tests, pairs_are_found_at_every_place);
+    tcase_add_test(tests, short_blocks_end_in_nul);
     tcase_add_loop_test(tests, quantities_are_read_as_people_type_them, 0,
                         G_N_ELEMENTS(quantities));
     tcase_add_test(tests, breaking_characters_are_found);

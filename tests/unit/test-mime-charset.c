@@ -76,6 +76,30 @@ START_TEST(charsets_are_chosen_as_the_table_says)
 }
 END_TEST
 
+START_TEST(a_check_tells_what_a_conversion_does)
+{
+    const CharsetCase *row = &charset_cases[_i];
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GString) want = g_string_new(NULL);
+    g_autoptr(GString) got = g_string_new(NULL);
+    g_auto(MbFlaws) flaws = {0};
+    g_auto(MbFlaws) checked = {0};
+    MbCharsetUse use, check;
+
+    mb_charset_to_utf8(row->declared, row->in, strlen(row->in), text, &use, &flaws);
+    mb_charset_check(row->declared, row->in, strlen(row->in), &check, &checked);
+    put_flaws(want, &flaws);
+    put_flaws(got, &checked);
+    ck_assert_str_eq(check.used, use.used);
+    ck_assert_str_eq(check.detected, use.detected);
+    ck_assert_int_eq(check.lossy, use.lossy);
+    ck_assert_uint_eq(check.errors, use.errors);
+    if (use.errors > 0)
+        ck_assert_uint_eq(check.first_error, use.first_error);
+    ck_assert_str_eq(got->str, want->str);
+}
+END_TEST
+
 START_TEST(conversion_is_the_same_in_any_pieces)
 {
     static const char *const charsets[] = {"utf-8",   "us-ascii", "iso-8859-1",  "windows-1252",
@@ -127,6 +151,8 @@ int main(void)
     TCase *charset = tcase_create("charset");
 
     tcase_add_loop_test(charset, charsets_are_chosen_as_the_table_says, 0,
+                        G_N_ELEMENTS(charset_cases));
+    tcase_add_loop_test(charset, a_check_tells_what_a_conversion_does, 0,
                         G_N_ELEMENTS(charset_cases));
     tcase_add_test(charset, conversion_is_the_same_in_any_pieces);
     tcase_set_timeout(charset, 60);

@@ -113,10 +113,17 @@ START_TEST(content_is_decoded_from_a_buffer_or_a_reader)
     scandump_scan(scan, tree, NEST, strlen(NEST), 0, NULL);
     for (int round = 0; round < 2; round++) {
         uint32_t part = mb_tree_find_id(tree, "3.1");
+        size_t length = 0;
+        const uint8_t *content = mb_tree_content(tree, mb_tree_find_id(tree, "1"), &length);
 
         g_string_truncate(out, 0);
         ck_assert(mb_tree_decode(tree, part, append, out, &flaws));
         ck_assert_str_eq(out->str, "four");
+        ck_assert_int_eq(mb_tree_is_buffer(tree, 0), round == 0);
+        ck_assert_int_eq(content != NULL, round == 0);
+        if (content != NULL)
+            ck_assert(length == 3 && memcmp(content, "one", 3) == 0);
+        ck_assert_ptr_null(mb_tree_content(tree, part, &length));
         scandump_scan(scan, tree, NEST, strlen(NEST), 7, NULL);
         mb_tree_set_bytes(tree, NULL, 0);
         mb_tree_set_reader(tree, from_text, (void *)(uintptr_t)NEST);

@@ -99,6 +99,36 @@ static const Row word_rows[] = {
     {"starts with an escape", "=?utf-8?q?=41?=", -1, "A"},
 };
 
+START_TEST(words_have_a_form)
+{
+    static const struct {
+        const char *name, *in;
+        ptrdiff_t length;
+        MbWordsForm form;
+    } rows[] = {
+        {"nothing", "", 0, MB_WORDS_PLAIN},
+        {"plain", "a = b ? c; sixteen letters", -1, MB_WORDS_PLAIN},
+        {"tab", "a\tb", -1, MB_WORDS_PLAIN},
+        {"fold", "a\n b", -1, MB_WORDS_FOLDED},
+        {"fold behind a block", "sixteen letters,\r\n b", -1, MB_WORDS_FOLDED},
+        {"equal sign and fold", "sixteen letters=\r\n b", -1, MB_WORDS_FOLDED},
+        {"word", "=?utf-8?q?a?=", -1, MB_WORDS_CODED},
+        {"word cut by the end", "a =", -1, MB_WORDS_PLAIN},
+        {"word across two blocks", "fifteen letters=?utf-8?q?a?=", -1, MB_WORDS_CODED},
+        {"word behind a fold", "a\n =?utf-8?q?a?=", -1, MB_WORDS_CODED},
+        {"8 bit", "sixteen letters, \xFC", -1, MB_WORDS_CODED},
+        {"NUL", "a\0b", 3, MB_WORDS_CODED},
+        {"NUL behind the end", "a\0", 1, MB_WORDS_PLAIN},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        size_t length = rows[i].length < 0 ? strlen(rows[i].in) : (size_t)rows[i].length;
+
+        ck_assert_msg(mb_words_form(rows[i].in, length) == rows[i].form, "%s", rows[i].name);
+    }
+}
+END_TEST
+
 START_TEST(words_decode_as_the_table_says)
 {
     const Row *row = &word_rows[_i];
@@ -251,6 +281,11 @@ static const Row date_rows[] = {
     {"no weekday, no seconds", "23 Nov 2026 16:34 +0000", -1, "1795451640 +0"},
     {"comment", "Mon, 23 Nov 2026 16:34:51 +0000 (UTC (really))", -1, "1795451691 +0"},
     {"folds", "Mon,\r\n 23 Nov\r\n 2026 16:34:51\r\n +0000", -1, "1795451691 +0"},
+    {"one digit", "Mon, 2 Nov 2026 16:34:51 +0100", -1, "1793633691 +60"},
+    {"one digit behind two blanks", "Mon,  2 Nov 2026 16:34:51 +0100", -1, "1793633691 +60"},
+    {"letters of any case", "mON, 2 nOV 2026 16:34:51 +0100", -1, "1793633691 +60"},
+    {"five digits of zone", "Mon, 23 Nov 2026 16:34:51 +00000", -1,
+     "1795451691 +0 date-trailing@31+1"},
     {"minus zero", "Mon, 23 Nov 2026 16:34:51 -0000", -1, "1795451691 +0? date-zone@26+5"},
     {"zone missing", "Mon, 23 Nov 2026 16:34:51", -1, "1795451691 +0! date-zone@25+0"},
     {"GMT", "Mon, 23 Nov 2026 16:34:51 GMT", -1, "1795451691 +0 date-obsolete@26+3"},
@@ -468,6 +503,7 @@ int main(void)
     Suite *suite = suite_create("mime-values");
     TCase *values = tcase_create("values");
 
+    tcase_add_test(values, words_have_a_form);
     tcase_add_loop_test(values, words_decode_as_the_table_says, 0, G_N_ELEMENTS(word_rows));
     tcase_add_loop_test(values, types_parse_as_the_table_says, 0, G_N_ELEMENTS(type_rows));
     tcase_add_test(values, parameters_beyond_the_limit_are_skipped_and_noted);

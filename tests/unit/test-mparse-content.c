@@ -36,6 +36,7 @@ START_TEST(content_is_known_by_its_first_bytes)
         {"bare JPEG", BYTES("\xFF\xD8\xFF\xDB\0\x43\0"), "image/jpeg"},
         {"JPEG-LS", BYTES("\xFF\xD8\xFF\xF7\0\x0B\x08"), "image/jpeg"},
         {"PNG", BYTES("\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x8\0\0\0\0"), "image/png"},
+        {"TNEF", BYTES("\x78\x9F\x3E\x22\1\0\1"), "application/vnd.ms-tnef"},
         {"PDF", BYTES("%PDF-1.4\n"), "application/pdf"},
         {"PDF behind a picture's mark", BYTES("GIF89a\1\n%PDF-1.4\n"), "application/pdf"},
     };

@@ -140,8 +140,7 @@ static const char *look_for_mark(const uint8_t *bytes, size_t length)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        if (length >= kinds[i].length &&
-            memcmp(bytes, kinds[i].mark, kinds[i].length) == 0)
+        if (length >= kinds[i].length && memcmp(bytes, kinds[i].mark, kinds[i].length) == 0)
             return kinds[i].type;
     }
     return NULL;

@@ -4,7 +4,7 @@
 
 #include <mailbatch/base/error.h>
 
-#define JOBS_A_THREAD 12 /* while one thread is at the oldest job, the others go on */
+#define JOBS_A_THREAD 16 /* while one thread is at the oldest job, the others go on */
 #define FLIGHT_LEAST  ((size_t)32 << 20) /* bytes handed over and not yet written … */
 #define FLIGHT_THREAD ((size_t)1 << 20)  /* … or this a thread, where that is more */
 

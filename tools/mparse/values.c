@@ -278,8 +278,7 @@ MpHops *mp_values_hops(MpValues *values)
     return values->hops;
 }
 
-const uint8_t *mp_values_name(MpValues *values, uint32_t field, size_t *length,
-                              GByteArray *scratch)
+const uint8_t *mp_values_name(MpValues *values, uint32_t field, size_t *length, GByteArray *scratch)
 {
     const FieldNote *note = &g_array_index(values->fields, FieldNote, field);
 

@@ -26,13 +26,14 @@ GQuark mb_mime_error_quark(void);
 
 #define MB_ADDRESS_NO_GROUP SIZE_MAX
 
-/* Texts are the list's. */
+/* Texts are the list's, and end in NUL; NULs may stand inside a name.
+ *   name     the display name, or the comment after an addr-spec, decoded, UTF-8; NULL: none
+ *   address  local@domain, without comments and blanks around dots, otherwise as it stands; quotes
+ *            of a local part are kept; "" for `<>`; NULL for a group */
 typedef struct {
-    const char *name;   /* display name (or the comment after an addr-spec), decoded, UTF-8; NULL when
-                         * there is none */
-    size_t name_length; /* bytes: NULs may stand inside */
-    const char *address; /* local@domain, without comments and blanks around dots, otherwise as it stands;
-                    * quotes of a local part are kept; "" for `<>`; NULL for a group */
+    const char *name;
+    size_t name_length;
+    const char *address;
     size_t address_length;
     size_t domain; /* where the domain begins in `address`; its length when there is none */
     bool is_group; /* a group's head: `name` is the group's, its members follow */

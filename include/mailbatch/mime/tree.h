@@ -166,8 +166,8 @@ uint32_t mb_tree_spaces(const MbTree *tree);
 uint64_t mb_tree_space_length(const MbTree *tree, uint32_t space); /* as scanned */
 uint32_t mb_tree_space_owner(const MbTree *tree, uint32_t space);  /* part; MB_TREE_NONE: space 0 */
 
-/* Whether a space is a buffer: then what mb_tree_bytes() and those that build on it give stays where
- * it is as long as the buffer does. */
+/* Whether a space is a buffer: then what mb_tree_bytes() and those that build on it give stays
+ * where it is as long as the buffer does. */
 bool mb_tree_is_buffer(const MbTree *tree, uint32_t space);
 
 /* The bytes of a range: in place where the space is a buffer, else read into `scratch`. NULL when
