@@ -332,15 +332,15 @@ static MbReceivedText text_of(const Reading *reading, bool is_there, const Piece
 }
 
 /* Every byte with a blank before it, what ends the texts, and what put_short() writes behind. */
-size_t mb_received_room(size_t length)
+static size_t room(size_t length)
 {
     return 2 * length + 4 * MB_RECEIVED_CLAUSES + MB_LANES;
 }
 
 static char *reserve(GString *text, size_t length)
 {
-    if (text->allocated_len <= mb_received_room(length))
-        g_string_set_size(text, mb_received_room(length));
+    if (text->allocated_len <= room(length))
+        g_string_set_size(text, room(length));
     return text->str;
 }
 

@@ -2,15 +2,16 @@
 
 #include <string.h>
 
-#define SKEW ((int64_t)300) /* seconds by which clocks of honest servers differ */
+#define NEAR ((size_t)16384) /* octets of texts: more than the hops of a usual message have */
+#define SKEW ((int64_t)300)  /* seconds by which clocks of honest servers differ */
 
 static const char received_name[] = "Received";
 
 struct MpHops {
-    GArray *fields; /* uint32_t: the Received fields */
-    GArray *list;   /* of MpHop */
-    char *text;     /* of all of them: room for as much as their fields may give */
-    size_t text_room, text_used;
+    GArray *list;    /* of MpHop */
+    char near[NEAR]; /* their texts, as many as there is room for */
+    size_t used;
+    GStringChunk *far; /* the others */
     MbReceived received;
     GByteArray *scratch;
     MbFlaws flaws;
@@ -20,8 +21,8 @@ MpHops *mp_hops_new(void)
 {
     MpHops *hops = g_new0(MpHops, 1);
 
-    hops->fields = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     hops->list = g_array_new(FALSE, TRUE, sizeof(MpHop));
+    hops->far = g_string_chunk_new(4096);
     hops->scratch = g_byte_array_new();
     mb_received_init(&hops->received);
     return hops;
@@ -31,9 +32,8 @@ void mp_hops_free(MpHops *hops)
 {
     if (hops == NULL)
         return;
-    g_array_unref(hops->fields);
     g_array_unref(hops->list);
-    g_free(hops->text);
+    g_string_chunk_free(hops->far);
     g_byte_array_unref(hops->scratch);
     mb_received_clear(&hops->received);
     mb_flaws_clear(&hops->flaws);
@@ -60,11 +60,12 @@ static MbReceivedText moved(MbReceivedText text, const GString *from, const char
 /* A copy that stays until the next read. */
 static const char *keep(MpHops *hops, const char *text, size_t length)
 {
-    char *kept = hops->text + hops->text_used;
+    char *kept = hops->near + hops->used;
 
-    g_assert(length <= hops->text_room - hops->text_used);
+    if (length > NEAR - hops->used)
+        return g_string_chunk_insert_len(hops->far, text, (gssize)length);
     memcpy(kept, text, length);
-    hops->text_used += length;
+    hops->used += length;
     return kept;
 }
 
@@ -141,40 +142,19 @@ static bool is_received(MbTree *tree, uint32_t field, GByteArray *scratch)
                             g_ascii_strncasecmp((const char *)name, received_name, length) == 0);
 }
 
-/* The fields' places, the oldest first, and room for what they give. */
-static void list_fields(MpHops *hops, MbTree *tree, uint32_t part)
-{
-    const MbPart at = *mb_tree_part(tree, part);
-    size_t room = 0;
-    size_t length;
-
-    g_array_set_size(hops->fields, 0);
-    /* Each server writes its field above those that are there. */
-    for (uint32_t i = at.first_field + at.fields; i > at.first_field; i--) {
-        uint32_t field = i - 1;
-
-        if (!is_received(tree, field, hops->scratch))
-            continue;
-        g_array_append_val(hops->fields, field);
-        length = (size_t)mb_tree_field(tree, field)->length;
-        room += mb_received_room(length) + length;
-    }
-    if (room > hops->text_room) {
-        g_free(hops->text);
-        hops->text = g_malloc(room);
-        hops->text_room = room;
-    }
-    hops->text_used = 0;
-}
-
 void mp_hops_read(MpHops *hops, MbTree *tree, uint32_t part, bool notes)
 {
+    const MbPart at = *mb_tree_part(tree, part);
     MpHop *before = NULL;
 
-    list_fields(hops, tree, part);
     g_array_set_size(hops->list, 0);
-    for (guint i = 0; i < hops->fields->len; i++)
-        add(hops, tree, g_array_index(hops->fields, uint32_t, i), notes);
+    hops->used = 0;
+    g_string_chunk_clear(hops->far);
+    /* Each server writes its field above those that are there. */
+    for (uint32_t i = at.first_field + at.fields; i > at.first_field; i--) {
+        if (is_received(tree, i - 1, hops->scratch))
+            add(hops, tree, i - 1, notes);
+    }
     for (guint i = 0; i < hops->list->len; i++) {
         MpHop *hop = &g_array_index(hops->list, MpHop, i);
 

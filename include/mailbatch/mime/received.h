@@ -53,9 +53,6 @@ void mb_received_init(MbReceived *received);
 void mb_received_clear(MbReceived *received);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MbReceived, mb_received_clear)
 
-/* The most that the storage holds of a field's body of this length. */
-size_t mb_received_room(size_t length);
-
 /* Parses a field's body. What `received` points to is borrowed from it until the next parse or
  * clear. Without a ";" the date is looked for behind a weekday (received-no-semicolon). */
 void mb_received_parse(MbReceived *received, const char *value, size_t length, MbFlaws *flaws);
