@@ -199,6 +199,8 @@ void *mb_pool_take(MbPool *pool, bool wait)
         if (slot->state == DONE || pool->stopped) {
             job = slot->job;
             pool->taken++;
+            /* The owner may have done jobs that no thread came by: their slots are others' now. */
+            pool->begun = MAX(pool->begun, pool->taken);
         }
     }
     pthread_mutex_unlock(&pool->lock);

@@ -176,9 +176,12 @@ static void take_comment(AddressParser *parser, const AddressElement *element, M
 /* A display name that shows another address than the one that counts. */
 static void check_name(AddressParser *parser, const MbAddress *address)
 {
-    const char *name = parser->storage->str + address->name_at;
-    const char *at = address->name_at != NOWHERE ? strchr(name, '@') : NULL;
+    const char *name, *at;
 
+    if (address->name_at == NOWHERE)
+        return;
+    name = parser->storage->str + address->name_at;
+    at = strchr(name, '@');
     if (at == NULL || at == name || !g_ascii_isalnum(at[-1]) || !g_ascii_isalnum(at[1]))
         return;
     if (address->address_length > 0 &&

@@ -6,7 +6,7 @@
 
 #define KEPT         64 /* iconv handles a thread keeps: opening one may load a library */
 #define DETECT_BYTES ((size_t)65536) /* that uchardet looks at */
-#define DETECT_PIECE ((size_t)512)   /* at a time: behind one in which it is sure it stops */
+#define DETECT_PIECE ((size_t)1024)  /* at a time: behind one in which it is sure it stops */
 #define DETECT_HIGH  ((size_t)1024)  /* bytes above 0x7F, which are enough to tell a charset by */
 
 typedef struct {
@@ -114,14 +114,18 @@ bool mb_charset_detect(const void *bytes, size_t length, char name[MB_CHARSET_MA
     Store *store = get_store();
     const char *text = bytes;
     const char *found;
+    size_t piece;
 
     length = MIN(length, DETECT_BYTES);
     if (store->detector == NULL)
         store->detector = uchardet_new();
     uchardet_reset(store->detector);
-    for (size_t at = 0, high = 0; at < length && high < DETECT_HIGH; at += DETECT_PIECE) {
-        size_t piece = MIN(length - at, DETECT_PIECE);
-
+    /* What is below 0x80 in front counts, when it comes with what is not. */
+    piece = mb_text_ascii_prefix(text, length) + DETECT_PIECE;
+    for (size_t at = 0, high = 0; at < length && high < DETECT_HIGH; at += piece) {
+        if (at > 0)
+            piece = DETECT_PIECE;
+        piece = MIN(length - at, piece);
         if (uchardet_handle_data(store->detector, text + at, piece) != 0)
             return false;
         high += mb_text_count_high(text + at, piece);

@@ -162,6 +162,36 @@ START_TEST(the_owner_helps_with_what_is_left_over)
 }
 END_TEST
 
+/* What the owner did before a thread came by lies in slots that are others' by then: the thread
+ * begins with the oldest job that waits, not with the one in such a slot. */
+START_TEST(the_oldest_is_begun_first_after_help)
+{
+    g_autofree Job *jobs = g_new0(Job, JOBS);
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GString) want = g_string_new(NULL);
+    MbPool *pool = new_pool(1, 4);
+    Job *job;
+
+    for (unsigned i = 0; i < JOBS; i++) {
+        jobs[i] = (Job){.number = 16 * i + 1, .writes_itself = true, .pool = pool, .out = out};
+        g_string_append_printf(want, "%u ", jobs[i].number);
+        while (!mb_pool_push(pool, &jobs[i])) {
+            if (!mb_pool_help(pool, &done_by_owner, 1))
+                finish(mb_pool_take(pool, true));
+        }
+        /* Now and then all that there is, so that the thread finds nothing. */
+        while (i % 3 == 0 && mb_pool_help(pool, &done_by_owner, 0))
+            ;
+        while ((job = mb_pool_take(pool, i % 3 == 0)) != NULL)
+            finish(job);
+    }
+    while ((job = mb_pool_take(pool, true)) != NULL)
+        finish(job);
+    mb_pool_free(pool);
+    ck_assert_str_eq(out->str, want->str);
+}
+END_TEST
+
 /* The oldest is never taken: who waits behind it is sent home. */
 START_TEST(a_stop_wakes_those_who_wait_for_their_turn)
 {
@@ -191,6 +221,7 @@ int main(void)
     tcase_add_test(tcase, jobs_come_back_in_the_order_they_went);
     tcase_add_test(tcase, several_threads_take_part);
     tcase_add_test(tcase, the_owner_helps_with_what_is_left_over);
+    tcase_add_test(tcase, the_oldest_is_begun_first_after_help);
     tcase_add_test(tcase, a_stop_wakes_those_who_wait_for_their_turn);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

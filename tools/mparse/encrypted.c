@@ -94,11 +94,10 @@ static bool is_enveloped(const void *sample, size_t length)
 {
     static const char pkcs7[] = "\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07";
     static const char smime[] = "\x06\x0B\x2A\x86\x48\x86\xF7\x0D\x01\x09\x10\x01\x17";
-    const uint8_t *bytes = sample;
     size_t near = MIN(length, 32);
     const uint8_t *found;
 
-    if (*bytes != 0x30) /* a SEQUENCE */
+    if (memchr(sample, pkcs7[0], near) == NULL)
         return false;
     found = memmem(sample, near, pkcs7, sizeof(pkcs7) - 1);
     if (found != NULL && found + sizeof(pkcs7) - 1 < (const uint8_t *)sample + near)

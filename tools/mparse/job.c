@@ -13,7 +13,8 @@
 #define ENTRIES_MAX 4096            /* empty messages have no bytes that fill a buffer */
 #define OUT_MAX     ((gsize)524288) /* printed beyond it: written as soon as the turn comes */
 #define OUT_ALONE   ((gsize)65536)  /* the same where there is no turn to wait for */
-#define OUT_KEPT    ((gsize)524288) /* room that a job keeps for the next use */
+#define OUT_KEPT    ((gsize)262144) /* room that is kept for the next use … */
+#define OUTS_MAX    16              /* … so many times a thread */
 
 static void worker_drain(void *data, GString *out);
 static void worker_wait(void *data);
@@ -83,7 +84,8 @@ MpJob *mp_job_new(MpOutput *output, MpExtract *extract)
 /* The room of what was printed, unless it is much. */
 static void give_back(MpJob *job)
 {
-    if (job->out != NULL && job->out->allocated_len <= OUT_KEPT)
+    if (job->out != NULL && job->out->allocated_len <= OUT_KEPT &&
+        g_async_queue_length(job->home) < OUTS_MAX)
         g_async_queue_push_front(job->home, g_steal_pointer(&job->out));
     else if (job->out != NULL)
         g_string_free(g_steal_pointer(&job->out), TRUE);
