@@ -34,8 +34,7 @@ static inline size_t mb_skip_solid(const char *body, size_t at, size_t end)
 {
     for (; at < end; at += MB_LANES) {
         size_t left = end - at;
-        MbLanes block =
-            left >= MB_LANES ? mb_lanes_load(body + at) : mb_lanes_load_short(body + at, left);
+        MbLanes block = mb_lanes_load_some(body + at, left);
         MbLanes special = mb_lanes_special(block);
 
         if (mb_lanes_any(special))
@@ -49,8 +48,7 @@ static inline size_t mb_skip_comment_text(const char *body, size_t at, size_t en
 {
     for (; at < end; at += MB_LANES) {
         size_t left = end - at;
-        MbLanes block =
-            left >= MB_LANES ? mb_lanes_load(body + at) : mb_lanes_load_short(body + at, left);
+        MbLanes block = mb_lanes_load_some(body + at, left);
         MbLanes special = (MbLanes)((block == '(') | (block == ')') | (block == '\\'));
 
         if (mb_lanes_any(special))

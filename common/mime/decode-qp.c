@@ -22,9 +22,7 @@ static bool is_blank(uint8_t c)
 static size_t plain_prefix(const uint8_t *in, size_t length)
 {
     for (size_t run = 0; run < length; run += MB_LANES) {
-        bool is_short = length - run < MB_LANES;
-        MbLanes bytes =
-            is_short ? mb_lanes_load_short(in + run, length - run) : mb_lanes_load(in + run);
+        MbLanes bytes = mb_lanes_load_some(in + run, length - run);
         MbLanes is_plain =
             (MbLanes)(((bytes >= ' ') & (bytes < 0x7F) & (bytes != '=')) | (bytes == '\t'));
 

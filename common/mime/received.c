@@ -184,7 +184,7 @@ static bool has_fold(MbLanes block)
 /* At most a block without line ends; what is written behind it is overwritten. */
 static bool put_short(Text *text, const char *bytes, size_t length)
 {
-    MbLanes block = length == MB_LANES ? mb_lanes_load(bytes) : mb_lanes_load_short(bytes, length);
+    MbLanes block = mb_lanes_load_some(bytes, length);
 
     if (has_fold(block))
         return false;

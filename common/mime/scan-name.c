@@ -9,8 +9,7 @@ static size_t name_end_at(const uint8_t *bytes, size_t at, size_t end)
 {
     for (; at < end; at += MB_LANES) {
         size_t left = end - at;
-        MbLanes block =
-            left >= MB_LANES ? mb_lanes_load(bytes + at) : mb_lanes_load_short(bytes + at, left);
+        MbLanes block = mb_lanes_load_some(bytes + at, left);
         MbLanes ends = (MbLanes)((block == ':') | (block == ' ') | (block - '\t' <= '\r' - '\t'));
 
         if (mb_lanes_any(ends))

@@ -52,8 +52,7 @@ MbWordsForm mb_words_form(const char *value, size_t length)
 
     for (size_t at = 0; at < length; at += MB_LANES) {
         size_t left = length - at;
-        MbLanes block =
-            left >= MB_LANES ? mb_lanes_load(value + at) : mb_lanes_load_short(value + at, left);
+        MbLanes block = mb_lanes_load_some(value + at, left);
         MbLanes equals = (MbLanes)(block == '=');
         unsigned taken = left >= MB_LANES ? UINT_MAX : (1u << left) - 1;
         MbLanes fold, other;

@@ -136,4 +136,10 @@ static inline MbLanes mb_lanes_load_short(const void *bytes, size_t length)
     return (MbLanes)(MbLaneHalves){GUINT64_TO_LE(first), GUINT64_TO_LE(second)};
 }
 
+/* A block, or what is left: `length` > 0. */
+static inline MbLanes mb_lanes_load_some(const void *bytes, size_t length)
+{
+    return length >= MB_LANES ? mb_lanes_load(bytes) : mb_lanes_load_short(bytes, length);
+}
+
 G_END_DECLS
