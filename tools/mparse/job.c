@@ -7,6 +7,7 @@
 #include <mailbatch/base/log.h>
 #include <mailbatch/base/text.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <string.h>
 
 #define BUFFER      ((size_t)65536) /* of a job's small items */
@@ -37,9 +38,49 @@ static void strip(MpWorker *worker)
     g_clear_pointer(&worker->views, mp_views_free);
 }
 
-static void free_out(void *out)
+/* Under pthread's own mutex, which ThreadSanitizer knows. */
+struct MpRooms {
+    pthread_mutex_t lock;
+    GString *rooms[OUTS_MAX];
+    size_t count;
+};
+
+static struct MpRooms *rooms_new(void)
 {
-    g_string_free(out, TRUE);
+    struct MpRooms *rooms = g_new0(struct MpRooms, 1);
+
+    pthread_mutex_init(&rooms->lock, NULL);
+    return rooms;
+}
+
+static void rooms_free(struct MpRooms *rooms)
+{
+    for (size_t i = 0; i < rooms->count; i++)
+        g_string_free(rooms->rooms[i], TRUE);
+    pthread_mutex_destroy(&rooms->lock);
+    g_free(rooms);
+}
+
+/* The one that was used last. */
+static GString *take_one(struct MpRooms *rooms)
+{
+    GString *room = NULL;
+
+    pthread_mutex_lock(&rooms->lock);
+    if (rooms->count > 0)
+        room = rooms->rooms[--rooms->count];
+    pthread_mutex_unlock(&rooms->lock);
+    return room != NULL ? room : g_string_new(NULL);
+}
+
+static void put_back(struct MpRooms *rooms, GString *room)
+{
+    pthread_mutex_lock(&rooms->lock);
+    if (rooms->count < OUTS_MAX && room->allocated_len <= OUT_KEPT)
+        rooms->rooms[rooms->count++] = g_steal_pointer(&room);
+    pthread_mutex_unlock(&rooms->lock);
+    if (room != NULL)
+        g_string_free(room, TRUE);
 }
 
 MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number,
@@ -50,7 +91,7 @@ MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned n
     worker->await_turn = await_turn;
     worker->await_data = await_data;
     worker->options = options;
-    worker->outs = g_async_queue_new_full(free_out);
+    worker->rooms = rooms_new();
     if (extract != NULL)
         worker->extractor = mp_extractor_new(extract, number);
     equip(worker);
@@ -63,7 +104,7 @@ void mp_worker_free(MpWorker *worker)
         return;
     strip(worker);
     mp_extractor_free(worker->extractor);
-    g_async_queue_unref(worker->outs);
+    rooms_free(worker->rooms);
     g_free(worker);
 }
 
@@ -84,12 +125,8 @@ MpJob *mp_job_new(MpOutput *output, MpExtract *extract)
 /* The room of what was printed, unless it is much. */
 static void give_back(MpJob *job)
 {
-    if (job->out != NULL && job->out->allocated_len <= OUT_KEPT &&
-        g_async_queue_length(job->home) < OUTS_MAX)
-        g_async_queue_push_front(job->home, g_steal_pointer(&job->out));
-    else if (job->out != NULL)
-        g_string_free(g_steal_pointer(&job->out), TRUE);
-    g_clear_pointer(&job->home, g_async_queue_unref);
+    if (job->out != NULL)
+        put_back(job->home, g_steal_pointer(&job->out));
 }
 
 void mp_job_free(MpJob *job)
@@ -355,10 +392,8 @@ static void do_item(MpWorker *worker, const MpEntry *entry)
 
 static void take_room(const MpWorker *worker, MpJob *job)
 {
-    job->home = g_async_queue_ref(worker->outs);
-    job->out = g_async_queue_try_pop(worker->outs);
-    if (job->out == NULL)
-        job->out = g_string_new(NULL);
+    job->home = worker->rooms;
+    job->out = take_one(worker->rooms);
     g_string_truncate(job->out, 0);
 }
 

@@ -40,10 +40,10 @@ typedef struct {
     GStringChunk *strings;
     size_t bytes; /* of all items, names and texts */
 
-    GString *out;      /* what is printed: the worker's room, or NULL before there is any */
-    GAsyncQueue *home; /* where that room goes back to */
-    GString *manifest; /* lines of -x */
-    GPtrArray *says;   /* lines for stderr */
+    GString *out;         /* what is printed: the worker's room, or NULL before there is any */
+    struct MpRooms *home; /* where that room goes back to */
+    GString *manifest;    /* lines of -x */
+    GPtrArray *says;      /* lines for stderr */
     MpSummary summary;
     bool missed_part;
     GError *error; /* the output failed */
@@ -66,7 +66,7 @@ typedef struct {
     MpViews *views;         /* NULL: the scanner's only */
     MpExtractor *extractor; /* NULL: nothing is extracted */
     MpJob *job;             /* the present one */
-    GAsyncQueue *outs;      /* room for what is printed, which this thread's cache holds */
+    struct MpRooms *rooms;  /* for what is printed, which this thread's cache holds */
 } MpWorker;
 
 MpWorker *mp_worker_new(const MpOptions *options, MpExtract *extract, unsigned number,
